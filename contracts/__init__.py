@@ -1,0 +1,1 @@
+"""What crosses a service boundary, and only that: events, RPC payloads, enumerations, permissions, errors."""

@@ -1,0 +1,128 @@
+"""The field's terms that travel between services (vocabulary: docs/developers/vocabulary.md)."""
+
+from enum import StrEnum
+
+
+class DataType(StrEnum):
+    """What a project labels. Only `image` is built; the others are refused as `unsupported_data_type`."""
+
+    IMAGE = "image"
+    IMAGE_SEQUENCE = "image sequence"
+    POINT_CLOUD = "point cloud"
+
+
+class AnnotationType(StrEnum):
+    """The kind of shape that an object class is drawn with."""
+
+    BOX = "box"
+    RBOX = "rbox"
+    POLYLINE = "polyline"
+    POLYGON = "polygon"
+    KEYPOINT = "keypoint"
+    CUBOID2D = "cuboid2d"
+    IMAGE_CATEGORY = "image category"
+
+
+class CategoryType(StrEnum):
+    """How an image category is answered."""
+
+    RADIO = "radio"
+    CHECKBOX = "checkbox"
+    DROPDOWN = "dropdown"
+    FREE_RESPONSE = "free response"
+
+
+class Visibility(StrEnum):
+    """Who may look at a project: its members, or anybody (without people's names)."""
+
+    PRIVATE = "private"
+    PUBLIC = "public"
+
+
+class AssetState(StrEnum):
+    """`registered`: an upload is expected; `stored`: decoded and hashed by the server; `rejected`: see reason."""
+
+    REGISTERED = "registered"
+    STORED = "stored"
+    REJECTED = "rejected"
+
+
+class Status(StrEnum):
+    """Where a label stands in the labeling work."""
+
+    IN_PROGRESS = "in_progress"
+    SUBMITTED = "submitted"
+    SKIPPED = "skipped"
+
+
+class Review(StrEnum):
+    """Where a label stands in validation."""
+
+    NOT_SUBMITTED = "not_submitted"
+    REJECTED = "rejected"
+    PENDING_REVIEW = "pending_review"
+    APPROVED = "approved"
+
+
+SEGMENTS: tuple[tuple[Status, Review], ...] = (
+    (Status.IN_PROGRESS, Review.NOT_SUBMITTED),
+    (Status.IN_PROGRESS, Review.REJECTED),
+    (Status.SUBMITTED, Review.PENDING_REVIEW),
+    (Status.SUBMITTED, Review.APPROVED),
+    (Status.SKIPPED, Review.PENDING_REVIEW),
+    (Status.SKIPPED, Review.APPROVED),
+)
+"""The six pairs of status and review that a label can be in, in the order the labeling-status chart shows them."""
+
+
+class LabelAction(StrEnum):
+    """The actions of the life table."""
+
+    EDIT_BODY = "edit_body"
+    SUBMIT = "submit"
+    SKIP = "skip"
+    APPROVE = "approve"
+    REJECT = "reject"
+    REOPEN = "reopen"
+    ASSIGN_LABELER = "assign_labeler"
+    UNASSIGN_LABELER = "unassign_labeler"
+    ASSIGN_REVIEWER = "assign_reviewer"
+    UNASSIGN_REVIEWER = "unassign_reviewer"
+    INITIALIZE = "initialize"
+
+
+class UserState(StrEnum):
+    """`deleted` users keep their history and numbers; they cannot sign in."""
+
+    ACTIVE = "active"
+    DELETED = "deleted"
+
+
+class JobState(StrEnum):
+    """The state of long work: an import, an export, an archive, a bulk task."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELED = "canceled"
+
+
+class OnError(StrEnum):
+    """What an import does with a file that has errors: keep its good objects, or change nothing at all."""
+
+    KEEP_GOOD = "keep_good"
+    ALL_OR_NOTHING = "all_or_nothing"
+
+
+class ImportFormat(StrEnum):
+    """Formats that annotations can be imported from."""
+
+    VOC = "voc"
+    COCO = "coco"
+
+
+class ExportFormat(StrEnum):
+    """Formats that labels can be exported in."""
+
+    NATIVE = "native"

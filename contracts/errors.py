@@ -1,0 +1,71 @@
+"""Stable error codes. A code never changes its meaning; its HTTP status and title stand here and nowhere else."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+CODES: Final[Mapping[str, tuple[int, str]]] = {
+    "bad_request": (400, "The request is not valid"),
+    "bad_cursor": (400, "The cursor is not one that this list gave out"),
+    "unauthenticated": (401, "Sign in, or send a valid token"),
+    "bad_credentials": (401, "The mail address or the password is wrong"),
+    "forbidden": (403, "Your role does not allow this"),
+    "csrf_failed": (403, "The CSRF token is missing or wrong"),
+    "self_review": (403, "You submitted this label; somebody else must review it"),
+    "not_found": (404, "There is nothing here, or nothing that you may see"),
+    "method_not_allowed": (405, "This address does not take that method"),
+    "name_taken": (409, "That name is in use"),
+    "email_taken": (409, "A user with that mail address exists"),
+    "illegal_transition": (409, "The label's present state does not allow this action"),
+    "not_a_member": (409, "That user is not a member of the project in a fitting role"),
+    "asset_exists": (409, "Another file is stored under that data key"),
+    "asset_not_stored": (409, "Only stored assets can be labeled"),
+    "class_in_use": (409, "Labels use this object class"),
+    "last_owner": (409, "The team needs at least one owner"),
+    "not_ready": (409, "It is not finished yet"),
+    "gone": (410, "It was deleted"),
+    "stale_version": (412, "It has changed since you read it"),
+    "too_large": (413, "The request is larger than allowed"),
+    "validation_failed": (422, "The request does not fit its schema"),
+    "bad_geometry": (422, "An object's geometry is not valid in this image"),
+    "unknown_class": (422, "The project has no such object class"),
+    "unknown_category": (422, "The project has no such image category or answer"),
+    "unknown_asset": (422, "There is no such asset"),
+    "unsupported_data_type": (422, "Projects of this data type are not supported yet"),
+    "unsupported": (422, "This is not supported"),
+    "comment_required": (422, "Say why: a comment is required"),
+    "idempotency_mismatch": (422, "The idempotency key was used with another request"),
+    "version_required": (428, "Send If-Match with the version you read"),
+    "rate_limited": (429, "Too many requests"),
+    "internal": (500, "Something went wrong on our side"),
+    "unavailable": (503, "A part of the system is away; try again"),
+    "busy": (503, "Too busy right now; try again"),
+    "deadline_exceeded": (503, "No answer in time; try again"),
+}
+
+
+class Problem(Exception):
+    """An expected refusal that the asker sees.
+
+    `code` is one of CODES; `detail` says what is wrong with this request, in a sentence; `extra` are further
+    members of the problem document (RFC 9457), plain JSON values.
+    """
+
+    def __init__(self, code: str, detail: str = "", **extra: Any) -> None:
+        assert code in CODES, code
+        super().__init__(code, detail, extra)
+        self.code = code
+        self.detail = detail
+        self.extra = extra
+
+    @property
+    def status(self) -> int:
+        """The HTTP status of this code."""
+        return CODES[self.code][0]
+
+    @property
+    def title(self) -> str:
+        """The sentence that belongs to the code, the same each time."""
+        return CODES[self.code][1]
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.detail or self.title}"

@@ -1,0 +1,241 @@
+"""The catalogue of events. A type never changes its meaning; fields are only ever added, with a default.
+
+An event carries the new state and its version, not a difference, so a consumer takes what is newer than what it
+has and ignores the rest: duplicates, replays and disorder do no harm. On the wire each is a CloudEvents 1.0
+structured JSON document (chassis.outbox) on the topic exchange `<producer>.events`, its routing key the type
+without the producer.
+"""
+
+from typing import Any, ClassVar
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.body import Specification
+from contracts.enums import AssetState, JobState, Review, Status, UserState, Visibility
+from contracts.message import Message, Time
+from contracts.permissions import ProjectRole, TeamRole
+
+
+class EventData(Message):
+    """The `data` of an event."""
+
+    type: ClassVar[str]
+
+    @classmethod
+    def producer(cls) -> str:
+        """The service that publishes this type."""
+        return cls.type.split(".", 1)[0]
+
+    @classmethod
+    def routing_key(cls) -> str:
+        """The type without its producer."""
+        return cls.type.split(".", 1)[1]
+
+
+class ProjectChanged(EventData):
+    """A project's head, visibility or specification is now this."""
+
+    type = "projects.project.changed.v1"
+
+    project_id: UUID
+    version: int
+    name: str
+    data_type: str
+    visibility: Visibility
+    specification: Specification
+    spec_version: int
+    deleted: bool = False
+
+
+class ProjectDeleted(EventData):
+    """The project is gone for everybody but its owners, who may restore it."""
+
+    type = "projects.project.deleted.v1"
+
+    project_id: UUID
+    version: int
+
+
+class PrincipalChanged(EventData):
+    """A user is now this; `revoked_sessions` and `revoked_tokens` no longer sign in."""
+
+    type = "members.principal.changed.v1"
+
+    user_id: UUID
+    version: int
+    state: UserState
+    team_role: TeamRole
+    revoked_sessions: tuple[UUID, ...] = ()
+    revoked_tokens: tuple[UUID, ...] = ()
+
+
+class MembershipChanged(EventData):
+    """A user's role in a project is now this; None: not a member."""
+
+    type = "members.membership.changed.v1"
+
+    project_id: UUID
+    user_id: UUID
+    version: int
+    role: ProjectRole | None
+
+
+class AssetChange(Message):
+    """One asset's present state."""
+
+    asset_id: UUID
+    dataset_id: UUID
+    data_key: str
+    version: int
+    state: AssetState
+    size: int | None = None
+    sha256: str | None = None
+    deleted: bool = False
+
+
+class AssetChanged(EventData):
+    """Up to 1,000 assets and their states."""
+
+    type = "labels.asset.changed.v1"
+
+    assets: tuple[AssetChange, ...] = Field(max_length=1000)
+
+
+class AssetsCompleted(EventData):
+    """Uploads of these assets have ended; the labels worker verifies them (decode, hash, thumbnail)."""
+
+    type = "labels.assets.completed.v1"
+
+    asset_ids: tuple[UUID, ...] = Field(max_length=1000)
+
+
+class LabelState(Message):
+    """One label's present state, with every dimension that is counted."""
+
+    label_id: UUID
+    version: int
+    status: Status
+    review: Review
+    round: int = 0
+    assignee: UUID | None = None
+    reviewer: UUID | None = None
+    submitter: UUID | None = None
+    objects: dict[str, int] = {}  # object class id -> objects of it
+    categories: dict[str, list[str]] = {}  # image category id -> option ids that were chosen
+    tags: tuple[UUID, ...] = ()
+    open_issues: int = 0
+    updated_at: Time
+    submitted_at: Time | None = None
+    reviewed_at: Time | None = None
+    deleted: bool = False
+
+
+class LabelChanged(EventData):
+    """Up to 5,000 labels of one project and their states."""
+
+    type = "labels.label.changed.v1"
+
+    project_id: UUID
+    labels: tuple[LabelState, ...] = Field(max_length=5000)
+    actor: UUID | None = None
+    cause: str = ""
+
+
+class ImportRequested(EventData):
+    """Somebody asked for an import; the labels worker runs it."""
+
+    type = "labels.import.requested.v1"
+
+    project_id: UUID
+    import_id: UUID
+
+
+class TaskChanged(EventData):
+    """Long work of the labels service is now here: an import or a bulk task."""
+
+    type = "labels.task.changed.v1"
+
+    project_id: UUID
+    task_id: UUID
+    kind: str
+    version: int
+    state: JobState
+    done: int = 0
+    total: int | None = None
+
+
+class SnapshotRequested(EventData):
+    """Exports needs the labels of a project that a filter selects, frozen as part objects."""
+
+    type = "exports.snapshot.requested.v1"
+
+    project_id: UUID
+    snapshot_id: UUID
+    filter: dict[str, Any] = {}
+
+
+class SnapshotCompleted(EventData):
+    """The parts of a snapshot stand in the object store under the keys of its manifest."""
+
+    type = "labels.snapshot.completed.v1"
+
+    project_id: UUID
+    snapshot_id: UUID
+    manifest: str
+    labels: int
+    objects: int
+    version: int = 1
+
+
+class SnapshotFailed(EventData):
+    """A snapshot could not be written."""
+
+    type = "labels.snapshot.failed.v1"
+
+    project_id: UUID
+    snapshot_id: UUID
+    code: str
+    detail: str
+    version: int = 1
+
+
+class ExportReady(EventData):
+    """An export's snapshot stands; an export worker formats and assembles it."""
+
+    type = "exports.export.ready.v1"
+
+    project_id: UUID
+    export_id: UUID
+
+
+class ExportChanged(EventData):
+    """An export is now here."""
+
+    type = "exports.export.changed.v1"
+
+    project_id: UUID
+    export_id: UUID
+    version: int
+    state: JobState
+    done: int = 0
+    total: int | None = None
+
+
+class ProjectVersion(Message):
+    """A project's counters stand at this version."""
+
+    project_id: UUID
+    version: int
+
+
+class CountersChanged(EventData):
+    """Counters of these projects moved. A hint, not stored: who misses it learns at the next heartbeat."""
+
+    type = "analytics.counters.changed.v1"
+
+    projects: tuple[ProjectVersion, ...]
+
+
+EVENTS: dict[str, type[EventData]] = {event.type: event for event in EventData.__subclasses__()}
+"""Every type of event."""

@@ -1,0 +1,26 @@
+"""The base of every payload that crosses a service boundary."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, ConfigDict
+
+
+class Message(BaseModel):
+    """A payload. Unknown fields are ignored, so that an older reader takes what a newer writer sends."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Strict(BaseModel):
+    """A part of a request made by a person or program: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _utc(value: datetime) -> datetime:
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+Time = Annotated[datetime, AfterValidator(_utc)]
+"""A moment, RFC 3339 on the wire, always UTC."""

@@ -1,0 +1,54 @@
+"""RPC: one request class a method, which names its answer.
+
+A request class `GetProject` in `contracts.rpc.projects` is the method `get_project` of the service `projects`.
+"""
+
+import re
+from typing import Any, ClassVar, Generic, TypeVar, get_args
+
+from pydantic import Field
+
+from contracts.message import Message
+
+Answer = TypeVar("Answer", bound=Message)
+
+
+class Nothing(Message):
+    """The answer of a method that has nothing to say."""
+
+
+class Request(Message, Generic[Answer]):
+    """A call. Subclass `Query` or `Command`, not this."""
+
+    service: ClassVar[str]
+    answer: ClassVar[type[Message]]
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
+        super().__pydantic_init_subclass__(**kwargs)
+        if cls.__module__.startswith("contracts.rpc."):
+            cls.service = cls.__module__.rsplit(".", 1)[1]
+        for base in cls.__mro__:
+            arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args") or get_args(base)
+            if arguments and isinstance(arguments[0], type):
+                cls.answer = arguments[0]
+                break
+
+    @classmethod
+    def method(cls) -> str:
+        """The method's name: the class's in snake case."""
+        return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+class Query(Request[Answer], Generic[Answer]):
+    """A call that changes nothing."""
+
+
+class Command(Request[Answer], Generic[Answer]):
+    """A call that changes something.
+
+    With an `idempotency_key`, the same command again answers what it answered before and changes nothing; another
+    command under the same key is refused as `idempotency_mismatch`. Keys are kept for 24 hours.
+    """
+
+    idempotency_key: str | None = Field(default=None, max_length=200)

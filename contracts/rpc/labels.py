@@ -1,0 +1,412 @@
+"""RPC of the labels service: the data library, labels and their life, imports."""
+
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+
+from contracts.body import Body, Name
+from contracts.enums import AssetState, ImportFormat, JobState, LabelAction, OnError, Review, Status
+from contracts.message import Message, Strict, Time
+from contracts.permissions import Role
+from contracts.rpc import Command, Query
+
+DataKey = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Actor(Message):
+    """Who acts, and as what in this project."""
+
+    user_id: UUID
+    role: Role
+
+
+class Viewer(Message):
+    """Whose eyes a query answers for. `only_assignee`: just labels assigned to that user; `anonymous`: no names."""
+
+    only_assignee: UUID | None = None
+    anonymous: bool = False
+
+
+class Dataset(Message):
+    """A named collection of assets."""
+
+    id: UUID
+    name: str
+    created_at: Time
+
+
+class DatasetPage(Message):
+    """Datasets by name."""
+
+    items: tuple[Dataset, ...]
+    next: str | None = None
+
+
+class Asset(Message):
+    """One raw item. Sizes in bytes and pixels; what the server has not verified yet is None."""
+
+    id: UUID
+    dataset_id: UUID
+    dataset: str
+    data_key: str
+    state: AssetState
+    reason: str | None = None
+    size: int | None = None
+    sha256: str | None = None
+    crc32: str | None = None  # 8 lower-case hexadecimal digits
+    width: int | None = None
+    height: int | None = None
+    content_type: str | None = None
+    version: int
+    created_at: Time
+
+
+class AssetPage(Message):
+    """Assets by data key."""
+
+    items: tuple[Asset, ...]
+    next: str | None = None
+
+
+class UploadPolicy(Message):
+    """A signed permission to upload one object: POST `fields`, then `file`, as multipart/form-data to `url`."""
+
+    url: str
+    fields: dict[str, str]
+    expires_at: Time
+
+
+class AssetDraft(Strict):
+    """An asset to be uploaded. `size` in bytes."""
+
+    data_key: DataKey
+    size: int = Field(ge=1)
+    content_type: str = Field(default="application/octet-stream", max_length=200)
+    sha256: Sha256 | None = None
+
+
+class RegisteredAsset(Message):
+    """An asset and how to upload it; no `upload` where it is stored already. `code`: why this one was refused."""
+
+    asset: Asset | None
+    data_key: str
+    upload: UploadPolicy | None = None
+    code: str | None = None
+    detail: str | None = None
+
+
+class RegisteredAssets(Message):
+    """The answer for each asset asked for, in the order asked."""
+
+    items: tuple[RegisteredAsset, ...]
+
+
+class Link(Message):
+    """An address that is signed for a short while."""
+
+    url: str
+    expires_at: Time
+
+
+class Label(Message):
+    """The record of one asset in one project, without its body."""
+
+    id: UUID
+    project_id: UUID
+    asset_id: UUID
+    dataset: str
+    data_key: str
+    width: int
+    height: int
+    status: Status
+    review: Review
+    round: int
+    assignee: UUID | None = None
+    reviewer: UUID | None = None
+    submitter: UUID | None = None
+    tags: tuple[UUID, ...] = ()
+    open_issues: int = 0
+    objects: dict[str, int] = {}
+    version: int
+    created_at: Time
+    updated_at: Time
+    submitted_at: Time | None = None
+    reviewed_at: Time | None = None
+
+
+class LabelWithBody(Label):
+    """A label and what was annotated."""
+
+    body: Body
+
+
+class LabelPage(Message):
+    """Labels, newest first."""
+
+    items: tuple[Label, ...]
+    next: str | None = None
+
+
+class LabelsAdded(Message):
+    """How many labels were made, and how many assets had one already. `ids`: the labels, in the order asked."""
+
+    created: int
+    existing: int
+    ids: tuple[UUID, ...] | None = None
+
+
+class HistoryEntry(Message):
+    """One action on a label: the version it led to, and the fields it changed, before and after."""
+
+    version: int
+    action: str
+    actor: UUID | None
+    at: Time
+    comment: str | None = None
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+class HistoryPage(Message):
+    """A label's actions, newest first."""
+
+    items: tuple[HistoryEntry, ...]
+    next: str | None = None
+
+
+class Upload(Message):
+    """A place for a file that an import reads."""
+
+    upload: UUID
+    policy: UploadPolicy
+
+
+class ImportFault(Message):
+    """What was wrong: the file, the line where the format has lines, the object, a stable code."""
+
+    file: str
+    line: int | None = None
+    object: str | None = None
+    code: str
+    detail: str
+
+
+class ImportReport(Message):
+    """What an import did. `errors` holds the first 1,000 of `error_count`."""
+
+    files: int = 0
+    labels: int = 0
+    objects: int = 0
+    objects_by_class: dict[str, int] = {}
+    error_count: int = 0
+    errors: tuple[ImportFault, ...] = ()
+
+
+class Import(Message):
+    """An import, running or ended. `done` and `total` count the file's labels."""
+
+    id: UUID
+    project_id: UUID
+    format: ImportFormat
+    dataset: str
+    status: Status
+    on_error: OnError
+    state: JobState
+    done: int = 0
+    total: int | None = None
+    report: ImportReport = ImportReport()
+    created_by: UUID
+    created_at: Time
+    ended_at: Time | None = None
+    failure: str | None = None
+    version: int = 1
+
+
+class LabelFilter(Strict):
+    """Which labels. Several values of one field: any of them; several fields: all of them."""
+
+    status: tuple[Status, ...] | None = Field(default=None, max_length=3)
+    review: tuple[Review, ...] | None = Field(default=None, max_length=4)
+    assignee: tuple[UUID, ...] | None = Field(default=None, max_length=100)
+    dataset: str | None = Field(default=None, max_length=200)
+    data_key: str | None = Field(default=None, max_length=1000)  # contains
+    has_open_issues: bool | None = None
+    updated_since: Time | None = None
+
+
+class LabelQuick(Message):
+    """What the labels service knows for the overview."""
+
+    has_data: bool
+
+
+class CreateDataset(Command[Dataset]):
+    """Make a dataset, or find it."""
+
+    name: Name
+
+
+class ListDatasets(Query[DatasetPage]):
+    """All datasets."""
+
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class RegisterAssets(Command[RegisteredAssets]):
+    """Say which assets will be uploaded. The dataset is made on first use.
+
+    An asset that is stored already is answered as it is, without `upload`; one that is stored with another
+    sha256 is refused as `asset_exists`.
+    """
+
+    dataset: Name
+    items: tuple[AssetDraft, ...] = Field(min_length=1, max_length=1000)
+    actor: UUID
+
+
+class CompleteAssets(Command[AssetPage]):
+    """Say that the uploads of these assets have ended, so that they are verified."""
+
+    dataset: str
+    ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
+    actor: UUID
+
+
+class GetAssets(Query[AssetPage]):
+    """Assets by id; unknown ones are left out."""
+
+    ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
+
+
+class ListAssets(Query[AssetPage]):
+    """A dataset's assets; `not_found` where there is no such dataset."""
+
+    dataset: str
+    state: AssetState | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class LinkAsset(Query[Link]):
+    """An address of an asset's file or thumbnail.
+
+    With `project_id`, only an asset that has a label there which `viewer` may see; `not_found` otherwise.
+    """
+
+    asset_id: UUID
+    variant: Literal["content", "thumbnail"]
+    project_id: UUID | None = None
+    viewer: Viewer = Viewer()
+
+
+class AddLabels(Command[LabelsAdded]):
+    """Make labels of stored assets: of `assets`, or of `dataset` (all, or those of `data_keys`).
+
+    An asset that is not stored is refused as `asset_not_stored`, an unknown one as `unknown_asset`, and then nothing
+    changes. An asset that has a label keeps it.
+    """
+
+    project_id: UUID
+    assets: tuple[UUID, ...] | None = Field(default=None, max_length=5000)
+    dataset: str | None = None
+    data_keys: tuple[str, ...] | None = Field(default=None, max_length=5000)
+    actor: Actor
+
+
+class ListLabels(Query[LabelPage]):
+    """A project's labels."""
+
+    project_id: UUID
+    filter: LabelFilter = LabelFilter()
+    viewer: Viewer = Viewer()
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class GetLabel(Query[LabelWithBody]):
+    """One label; `not_found` also where `viewer` may not see it."""
+
+    project_id: UUID
+    label_id: UUID
+    viewer: Viewer = Viewer()
+
+
+class GetHistory(Query[HistoryPage]):
+    """One label's actions."""
+
+    project_id: UUID
+    label_id: UUID
+    viewer: Viewer = Viewer()
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class SaveBody(Command[Label]):
+    """Replace a label's body; `stale_version` unless `expected_version` is its present version."""
+
+    project_id: UUID
+    label_id: UUID
+    expected_version: int
+    body: Body
+    actor: Actor
+
+
+class ActOnLabel(Command[Label]):
+    """One action of the life table. `user_id` for assigning a labeler or reviewer; `comment` for reject.
+
+    With `expected_version`, `stale_version` unless it is the label's present one.
+    """
+
+    project_id: UUID
+    label_id: UUID
+    action: LabelAction
+    user_id: UUID | None = None
+    comment: str | None = Field(default=None, max_length=10_000)
+    expected_version: int | None = None
+    actor: Actor
+
+
+class TakeNext(Command[Label]):
+    """Give the actor the next label that nobody has; `not_found` when the pool is empty."""
+
+    project_id: UUID
+    actor: Actor
+
+
+class CreateUpload(Command[Upload]):
+    """A place for a file to import from. `size` in bytes, at most 5 GiB."""
+
+    project_id: UUID
+    filename: str = Field(min_length=1, max_length=1000)
+    size: int = Field(ge=1, le=5 * 1024**3)
+    actor: Actor
+
+
+class StartImport(Command[Import]):
+    """Import annotations from an uploaded file for the assets of a dataset."""
+
+    project_id: UUID
+    upload: UUID
+    format: ImportFormat
+    dataset: str
+    status: Literal[Status.IN_PROGRESS, Status.SUBMITTED] = Status.IN_PROGRESS
+    on_error: OnError = OnError.KEEP_GOOD
+    create_classes: bool = False
+    actor: Actor
+
+
+class GetImport(Query[Import]):
+    """An import."""
+
+    project_id: UUID
+    import_id: UUID
+
+
+class GetLabelCards(Query[LabelQuick]):
+    """The labels service's part of the overview."""
+
+    project_id: UUID

@@ -1,0 +1,205 @@
+"""RPC of the members service: users, credentials, project membership."""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.enums import UserState
+from contracts.message import Message, Time
+from contracts.permissions import ProjectRole, TeamRole
+from contracts.rpc import Command, Nothing, Query
+
+
+class User(Message):
+    """A user of this installation."""
+
+    id: UUID
+    email: str
+    name: str
+    team_role: TeamRole
+    state: UserState
+    version: int
+    created_at: Time
+
+
+class Principal(Message):
+    """Who a session cookie or a token stands for. `session_id` or `token_id` says by which."""
+
+    user: User
+    session_id: UUID | None = None
+    token_id: UUID | None = None
+    csrf_token: str | None = None  # of sessions only
+    manages_any_project: bool = False
+    expires_at: Time | None = None
+
+
+class Session(Message):
+    """A new session. `secret` goes into the cookie and is never given out again."""
+
+    principal: Principal
+    secret: str
+
+
+class Token(Message):
+    """A personal access token; `secret` only in the answer that made it."""
+
+    id: UUID
+    name: str
+    created_at: Time
+    expires_at: Time | None = None
+    last_used_at: Time | None = None
+    secret: str | None = None
+
+
+class TokenPage(Message):
+    """Tokens, newest first."""
+
+    items: tuple[Token, ...]
+    next: str | None = None
+
+
+class Member(Message):
+    """A user's role in one project."""
+
+    project_id: UUID
+    user: User
+    role: ProjectRole
+    version: int
+    since: Time
+
+
+class MemberPage(Message):
+    """Members by user id."""
+
+    items: tuple[Member, ...]
+    next: str | None = None
+
+
+class ProjectRoles(Message):
+    """A user's role in projects, by project id."""
+
+    roles: dict[str, ProjectRole]
+
+
+class RoleAnswer(Message):
+    """A user's role in a project; None: not a member. `version` 0: never was one."""
+
+    role: ProjectRole | None
+    version: int = 0
+    state: UserState | None = None
+
+
+class RoleCounts(Message):
+    """How many people have each role in a project: team owners and admins, then members by project role."""
+
+    owner: int = 0
+    admin: int = 0
+    manager: int = 0
+    reviewer: int = 0
+    labeler: int = 0
+
+
+class Login(Command[Session]):
+    """Sign in. Refused with `bad_credentials`; the same cost whether the address is known or not."""
+
+    email: str = Field(max_length=320)
+    password: str = Field(max_length=1000)
+    device: str = Field(default="", max_length=400)
+
+
+class Logout(Command[Nothing]):
+    """End a session."""
+
+    session_id: UUID
+
+
+class ResolveSession(Query[Principal]):
+    """Whom a cookie's secret stands for; `unauthenticated` if nobody any more."""
+
+    secret: str
+
+
+class ResolveToken(Query[Principal]):
+    """Whom a bearer token stands for; `unauthenticated` if nobody any more."""
+
+    secret: str
+
+
+class CreateToken(Command[Token]):
+    """Make a personal access token."""
+
+    user_id: UUID
+    name: str = Field(min_length=1, max_length=200)
+    expires_at: Time | None = None
+
+
+class ListTokens(Query[TokenPage]):
+    """A user's tokens."""
+
+    user_id: UUID
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class RevokeToken(Command[Nothing]):
+    """End a token; its user is answered `not_found` for somebody else's."""
+
+    user_id: UUID
+    token_id: UUID
+
+
+class GetRole(Query[RoleAnswer]):
+    """A user's role in a project."""
+
+    project_id: UUID
+    user_id: UUID
+
+
+class ListProjectRoles(Query[ProjectRoles]):
+    """A user's role in each project they are a member of (at most 10,000)."""
+
+    user_id: UUID
+
+
+class CountRoles(Query[RoleCounts]):
+    """The member-roles card: kept as counters, nothing is counted on the way."""
+
+    project_id: UUID
+
+
+class AddMember(Command[Member]):
+    """Give a user a role in a project.
+
+    A user with `email` who does not exist is made when `name` and `password` are given, else `not_found`.
+    Adding somebody again with another role changes the role.
+    """
+
+    project_id: UUID
+    email: str = Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")
+    role: ProjectRole
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    password: str | None = Field(default=None, min_length=8, max_length=1000)
+
+
+class ChangeMember(Command[Member]):
+    """Change a member's role."""
+
+    project_id: UUID
+    user_id: UUID
+    role: ProjectRole
+
+
+class RemoveMember(Command[Nothing]):
+    """End a membership; not being a member is no error."""
+
+    project_id: UUID
+    user_id: UUID
+
+
+class ListMembers(Query[MemberPage]):
+    """A project's members; `role` keeps one role."""
+
+    project_id: UUID
+    role: ProjectRole | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)

@@ -1,0 +1,110 @@
+"""RPC of the projects service: projects, their specification, visibility, guidelines, auto-label set-up."""
+
+from uuid import UUID
+
+from pydantic import Field
+
+from contracts.body import Name, ObjectClassDraft, Specification, SpecificationDraft
+from contracts.enums import DataType, Visibility
+from contracts.message import Message, Time
+from contracts.rpc import Command, Query
+
+
+class Project(Message):
+    """A project. `version` rises with every change, `spec_version` with changes of the specification only."""
+
+    id: UUID
+    name: str
+    description: str
+    data_type: DataType
+    visibility: Visibility
+    specification: Specification
+    spec_version: int
+    version: int
+    created_at: Time
+    updated_at: Time
+    created_by: UUID
+
+
+class ProjectPage(Message):
+    """Projects, newest first."""
+
+    items: tuple[Project, ...]
+    next: str | None = None
+
+
+class AutoLabel(Message):
+    """The auto-label card. `status`: off or configured."""
+
+    status: str = "off"
+    model: str | None = None
+    last_run: Time | None = None
+
+
+class ProjectCards(Message):
+    """What the projects service knows for the overview, in one answer."""
+
+    project: Project
+    guidelines: int
+    auto_label: AutoLabel
+
+
+class GetProject(Query[Project]):
+    """A project, or `not_found`."""
+
+    project_id: UUID
+
+
+class GetProjectCards(Query[ProjectCards]):
+    """A project with the figures of its cards, or `not_found`."""
+
+    project_id: UUID
+
+
+class ListProjects(Query[ProjectPage]):
+    """Projects that somebody may see.
+
+    `everything`: an owner or admin; otherwise those of `member_of` and, unless `own_only`, the public ones.
+    `name` keeps the project of exactly that name.
+    """
+
+    everything: bool = False
+    member_of: tuple[UUID, ...] = Field(default=(), max_length=10_000)
+    own_only: bool = False
+    name: str | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class CreateProject(Command[Project]):
+    """Make a project; its name must be free (`name_taken`) and its data type built (`unsupported_data_type`)."""
+
+    name: Name
+    description: str = Field(default="", max_length=10_000)
+    data_type: DataType = DataType.IMAGE
+    visibility: Visibility = Visibility.PRIVATE
+    specification: SpecificationDraft = SpecificationDraft()
+    actor: UUID
+
+
+class ChangeProject(Command[Project]):
+    """Change what is given. A specification needs `expected_version`, the project's version that was read.
+
+    Renaming a class keeps its id; leaving one out removes it.
+    """
+
+    project_id: UUID
+    expected_version: int | None = None
+    name: Name | None = None
+    description: str | None = Field(default=None, max_length=10_000)
+    visibility: Visibility | None = None
+    specification: SpecificationDraft | None = None
+    actor: UUID
+
+
+class AddObjectClasses(Command[Project]):
+    """Make sure that the project has these classes (by name); those that are there stay as they are."""
+
+    project_id: UUID
+    object_classes: tuple[ObjectClassDraft, ...] = Field(max_length=1000)
+    actor: UUID
