@@ -1,0 +1,143 @@
+"""Connections to RabbitMQ, and how things are named there."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import kombu
+import kombu.serialization
+from kombu import Connection, Exchange, Queue
+from pydantic_core import from_json, to_json
+
+from chassis import outbox
+from chassis.logs import get_logger
+from chassis.settings import settings
+from contracts.events import EventData
+
+log = get_logger()
+
+CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
+    *Connection("amqp://").connection_errors,
+    *Connection("amqp://").channel_errors,
+)
+"""What kombu raises when the broker or the way to it is gone."""
+
+DEAD_LETTERS = "dead-letters.v1"
+"""The queue of messages that killed their consumer again and again."""
+
+DELIVERY_LIMIT = 20
+"""Deliveries of one message, each ended by its consumer's death, before it goes to DEAD_LETTERS."""
+
+RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True)
+
+# nameko and kombu call their serializer "json", but theirs is not plain JSON: a dict with the keys __type__ and
+# __value__ makes a message vanish (field notes, nameko). This is plain JSON.
+kombu.serialization.register("json", to_json, from_json, content_type="application/json", content_encoding="utf-8")
+
+
+def connect() -> Connection:
+    """A new connection, not opened yet. Not thread-safe: each thread has its own."""
+    return Connection(
+        settings().amqp_url,
+        heartbeat=0,  # long handlers run on the consumer's thread; TCP keep-alive finds dead peers
+        connect_timeout=5,
+        transport_options={"confirm_publish": False, "read_timeout": None, "write_timeout": 10},
+    )
+
+
+def wait_for_broker(connection: Connection, stop: threading.Event) -> bool:
+    """Connect, trying until it works or `stop` is set; whether it worked."""
+    pause = 0.1
+    while not stop.is_set():
+        try:
+            connection.connect()
+            return True
+        except CONNECTION_ERRORS as error:
+            log.warning("waiting for the broker", error=str(error))
+            connection.close()
+            stop.wait(pause)
+            pause = min(pause * 2, 2.0)
+    return False
+
+
+def events_exchange(service: str) -> Exchange:
+    """Where a service's events are published."""
+    return Exchange(f"{service}.events", type="topic", durable=True)
+
+
+def quorum_queue(name: str, bindings: list[kombu.binding] | None = None) -> Queue:
+    """A replicated queue; what kills its consumer DELIVERY_LIMIT times goes to DEAD_LETTERS, at least once."""
+    return Queue(
+        name,
+        bindings=bindings or [],
+        durable=True,
+        queue_arguments={
+            "x-queue-type": "quorum",
+            "x-delivery-limit": DELIVERY_LIMIT,
+            "x-dead-letter-exchange": "",
+            "x-dead-letter-routing-key": DEAD_LETTERS,
+            "x-dead-letter-strategy": "at-least-once",
+            "x-overflow": "reject-publish",
+        },
+    )
+
+
+class Announcer:
+    """Publishes hints: not persistent, not confirmed, lost without harm. One connection, shared under a lock."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._connection: Connection | None = None
+        self._retry_at = 0.0
+
+    def announce(self, event: EventData) -> None:
+        """Publish `event` if the broker is there; never raises for its absence and never waits long for it."""
+        with self._lock:
+            if time.monotonic() < self._retry_at:
+                return
+            try:
+                if self._connection is None:
+                    self._connection = connect()
+                    self._connection.connect()
+                channel = self._connection.default_channel
+                channel.basic_publish(
+                    channel.prepare_message(outbox.encode(event), content_type="application/json"),
+                    exchange=f"{event.producer()}.events",
+                    routing_key=event.routing_key(),
+                    timeout=1,
+                )
+            except CONNECTION_ERRORS as error:
+                log.warning("could not announce", type=event.type, error=str(error))
+                self._retry_at = time.monotonic() + 0.5
+                if self._connection is not None:
+                    close_quietly(self._connection)
+                self._connection = None
+
+
+announcer = Announcer()
+
+
+def announce(event: EventData) -> None:
+    """Publish a hint (see Announcer)."""
+    announcer.announce(event)
+
+
+def close_quietly(connection: Connection) -> None:
+    """Close a connection that may be broken."""
+    try:
+        connection.collect()
+        connection.close()
+    except CONNECTION_ERRORS:
+        pass
+
+
+@contextmanager
+def broker_session(stop: threading.Event) -> Iterator[Connection]:
+    """A connection that is open, or not if `stop` was set while waiting for it; closed at the end, whatever happens."""
+    connection = connect()
+    try:
+        wait_for_broker(connection, stop)
+        yield connection
+    finally:
+        close_quietly(connection)

@@ -1,0 +1,295 @@
+"""Consumers: a subscription is a queue, the event types it is bound for, and what to do with each.
+
+Nothing is acknowledged before its effect, or its failure, has committed. What fails is kept in the consumer's own
+database (`failed_messages`) and tried again with growing delays. Delivery is at least once and in any order: handlers
+take what is newer than what they have and ignore the rest.
+"""
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from kombu import Connection, Consumer, Queue, binding
+from kombu.message import Message as Delivery
+from sqlalchemy.orm import Session
+
+from chassis import context, metrics
+from chassis.broker import CONNECTION_ERRORS, broker_session, events_exchange, quorum_queue
+from chassis.database import Database
+from chassis.health import Health
+from chassis.ids import new_id
+from chassis.logs import get_logger
+from chassis.outbox import Envelope, decode
+from chassis.tables import failed_messages
+from contracts.events import EventData
+
+log = get_logger()
+
+Handler = Callable[[Session, Any], None]
+BatchHandler = Callable[[Session, list[Any]], None]
+WorkHandler = Callable[[Database, Any], None]
+
+SWEEP_SECONDS = 1.0
+MAX_ATTEMPTS = 15
+MAX_DELAY = 3600.0
+
+
+@dataclass(frozen=True)
+class Subscription:
+    """One queue of one service.
+
+    Args:
+        queue: its name: the service, what it is for, a version (arguments of a queue can't be changed).
+        handlers: event type -> handler. By default `handler(session, data)`, a transaction for each event; with
+            `batch`, `handler(session, [data, …])`, one transaction for up to that many; with `own_transactions`,
+            `handler(database, data)` for long work, which must go on where it stopped when it is called again.
+        prefetch: how many deliveries one consumer holds.
+        batch: largest batch; 0: one by one.
+        after_commit: called with what a transaction has handled, after its commit.
+    """
+
+    queue: str
+    handlers: Mapping[type[EventData], Callable[[Any, Any], None]]
+    prefetch: int = 100
+    batch: int = 0
+    own_transactions: bool = False
+    after_commit: Callable[[list[Any]], None] | None = field(default=None)
+
+    @property
+    def service(self) -> str:
+        """Whose queue it is."""
+        return self.queue.split(".", 1)[0]
+
+    def declaration(self) -> Queue:
+        """The queue with its bindings."""
+        return quorum_queue(
+            self.queue,
+            [binding(events_exchange(event.producer()), event.routing_key()) for event in self.handlers],
+        )
+
+
+def retry_delay(attempts: int) -> float:
+    """Seconds to wait after that many failures: 1, 2, 4, … at most an hour."""
+    return float(min(2.0 ** (attempts - 1), MAX_DELAY))
+
+
+@dataclass(frozen=True)
+class _Received:
+    """A delivery or a kept failure, and the event in it where it could be read."""
+
+    body: bytes
+    headers: dict[str, Any]
+    envelope: Envelope | None
+    fault: Exception | None
+
+    @classmethod
+    def read(cls, body: bytes, headers: dict[str, Any]) -> "_Received":
+        try:
+            return cls(body, headers, decode(body), None)
+        except (ValueError, KeyError, TypeError) as error:
+            return cls(body, headers, None, error)
+
+
+class _DatabaseAway(Exception):
+    """The consumer's database does not answer: nothing can be handled or kept; try again later."""
+
+
+class EventConsumer:
+    """Consumes one subscription on a thread of its own."""
+
+    def __init__(
+        self, subscription: Subscription, database: Database, stop: threading.Event, health: Health
+    ) -> None:
+        self.subscription = subscription
+        self._database = database
+        self._stop = stop
+        self._health = health
+        self._swept = 0.0
+
+    def run(self) -> None:
+        """Consume until `stop` is set; waits out the absence of broker or database."""
+        queue = self.subscription.queue
+        while not self._stop.is_set():
+            try:
+                with broker_session(self._stop) as connection:
+                    if not self._stop.is_set():
+                        self._consume(connection)
+            except CONNECTION_ERRORS as error:
+                log.warning("consumer lost the broker", queue=queue, error=str(error))
+            except _DatabaseAway as error:
+                log.warning("consumer lost its database", queue=queue, error=str(error))
+            self._health.report(queue, False)
+            self._stop.wait(0.5)
+
+    def _consume(self, connection: Connection) -> None:
+        received: list[Delivery] = []
+        channel = connection.channel()
+        consumer = Consumer(
+            channel,
+            queues=[Queue(self.subscription.queue, no_declare=True)],
+            on_message=received.append,
+            auto_declare=False,
+            prefetch_count=max(self.subscription.prefetch, self.subscription.batch),
+        )
+        size = self.subscription.batch or (1 if self.subscription.own_transactions else 50)
+        with consumer:
+            self._health.report(self.subscription.queue, True)
+            while not self._stop.is_set():
+                self._sweep()
+                self._drain(connection, received, size)
+                if received:
+                    batch = received[:size]
+                    del received[:size]
+                    self._handle([_Received.read(_raw(d.body), dict(d.headers or {})) for d in batch])
+                    channel.basic_ack(batch[-1].delivery_tag, multiple=True)
+
+    def _drain(self, connection: Connection, received: list[Delivery], size: int) -> None:
+        """Wait up to a second for a first delivery, then take what is there already."""
+        wait = 0.0 if received else SWEEP_SECONDS
+        while len(received) < size:
+            try:
+                connection.drain_events(timeout=wait)
+            except (TimeoutError, socket.timeout):
+                return
+            wait = 0.0
+
+    def _handle(self, received: list[_Received]) -> None:
+        """Every one is handled, or kept as failed, and committed, when this returns."""
+        good = [r for r in received if r.envelope is not None]
+        for bad in (r for r in received if r.envelope is None):
+            self._keep(bad, bad.fault or ValueError("unreadable"))
+        if self.subscription.batch and len(good) > 1:
+            try:
+                self._transact(good)
+                return
+            except _DatabaseAway:
+                raise
+            except Exception as error:
+                # One of them is bad: find out which, so that the good ones get through.
+                log.warning("a batch failed; one by one", queue=self.subscription.queue, error=str(error))
+        for each in good:
+            try:
+                self._transact([each])
+            except _DatabaseAway:
+                raise
+            except Exception as error:
+                log.exception("handler failed", queue=self.subscription.queue, type=_type_of(each))
+                self._keep(each, error)
+
+    def _transact(self, received: list[_Received]) -> None:
+        envelopes = [r.envelope for r in received if r.envelope is not None]
+        name = f"{self.subscription.queue}:{envelopes[0].type}"
+        started = time.perf_counter()
+        outcome = "error"
+        with context.correlated(envelopes[0].correlation_id if len(envelopes) == 1 else None):
+            try:
+                self._call(envelopes)
+                outcome = "ok"
+            except sa.exc.DBAPIError as error:
+                if error.connection_invalidated or not self._database.ready():
+                    raise _DatabaseAway(str(error)) from error
+                raise
+            finally:
+                metrics.handled.labels("event", name, outcome).observe(time.perf_counter() - started)
+            if self.subscription.after_commit:
+                self.subscription.after_commit([envelope.data for envelope in envelopes])
+
+    def _call(self, envelopes: list[Envelope]) -> None:
+        handlers = self.subscription.handlers
+        if self.subscription.own_transactions:
+            for envelope in envelopes:
+                handlers[type(envelope.data)](self._database, envelope.data)
+            return
+        with self._database.session() as session:
+            if self.subscription.batch:
+                by_type: dict[type[EventData], list[EventData]] = {}
+                for envelope in envelopes:
+                    by_type.setdefault(type(envelope.data), []).append(envelope.data)
+                for event_type, batch in by_type.items():
+                    handlers[event_type](session, batch)
+            else:
+                for envelope in envelopes:
+                    handlers[type(envelope.data)](session, envelope.data)
+
+    def _keep(self, received: _Received, error: Exception) -> None:
+        metrics.failed.labels(self.subscription.queue).inc()
+        row = {
+            "id": new_id(),
+            "queue": self.subscription.queue,
+            "type": _type_of(received),
+            "body": received.body,
+            "headers": {key: str(value) for key, value in received.headers.items()},
+            "reason": f"{type(error).__name__}: {error}"[:4000],
+            "attempts": 1,
+            "next_try_at": _due(1),
+        }
+        try:
+            with self._database.session() as session:
+                session.execute(failed_messages.insert(), [row])
+        except sa.exc.SQLAlchemyError as fault:
+            raise _DatabaseAway(str(fault)) from fault
+
+    def _sweep(self) -> None:
+        """Try kept failures again that are due."""
+        if time.monotonic() - self._swept < SWEEP_SECONDS:
+            return
+        self._swept = time.monotonic()
+        try:
+            for row in self._claim_due():
+                self._retry(row)
+        except sa.exc.SQLAlchemyError as error:
+            raise _DatabaseAway(str(error)) from error
+
+    def _claim_due(self) -> list[sa.Row[Any]]:
+        # Claiming is already counting the attempt: whoever dies in the middle leaves a row that is due later.
+        with self._database.session() as session:
+            due = session.execute(
+                sa.select(failed_messages)
+                .where(failed_messages.c.queue == self.subscription.queue)
+                .where(failed_messages.c.next_try_at <= sa.func.now())
+                .order_by(failed_messages.c.next_try_at)
+                .limit(10)
+                .with_for_update(skip_locked=True)
+            ).all()
+            for row in due:
+                session.execute(
+                    failed_messages.update()
+                    .where(failed_messages.c.id == row.id)
+                    .values(attempts=row.attempts + 1, next_try_at=_due(row.attempts + 1))
+                )
+        return list(due)
+
+    def _retry(self, row: sa.Row[Any]) -> None:
+        received = _Received.read(bytes(row.body), dict(row.headers))
+        try:
+            if received.envelope is None:
+                raise received.fault or ValueError("unreadable")
+            self._transact([received])
+        except _DatabaseAway:
+            raise
+        except Exception as error:
+            log.warning("retry failed", queue=row.queue, type=row.type, attempts=row.attempts + 1, error=str(error))
+            change: Any = failed_messages.update().values(reason=f"{type(error).__name__}: {error}"[:4000])
+        else:
+            change = failed_messages.delete()
+        with self._database.session() as session:
+            session.execute(change.where(failed_messages.c.id == row.id))
+
+
+def _raw(body: object) -> bytes:
+    return body if isinstance(body, bytes) else str(body).encode()
+
+
+def _type_of(received: _Received) -> str:
+    return received.envelope.type if received.envelope else "unreadable"
+
+
+def _due(attempts: int) -> datetime | None:
+    if attempts >= MAX_ATTEMPTS:
+        return None
+    return datetime.now(UTC) + timedelta(seconds=retry_delay(attempts))

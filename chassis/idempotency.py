@@ -1,0 +1,49 @@
+"""Commands under an idempotency key are carried out once; the same command again gets the same answer."""
+
+import hashlib
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import sqlalchemy as sa
+from pydantic_core import to_json
+from sqlalchemy.orm import Session
+
+from chassis.tables import idempotency_keys
+from contracts.errors import Problem
+from contracts.message import Message
+from contracts.rpc import Command
+
+KEPT = timedelta(hours=24)
+
+
+def once(session: Session, command: Command[Message], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """The answer of `run`, or the one it gave before under this key.
+
+    Key and answer are stored in the session's transaction, with the effect. Two of the same at once: the second waits
+    for the first. Another command under the key: Problem `idempotency_mismatch`.
+    """
+    method, key = f"{command.service}.{command.method()}", command.idempotency_key
+    digest = hashlib.sha256(to_json(command.model_dump(mode="json", exclude={"idempotency_key"}))).digest()
+    session.execute(
+        sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"{method} {key}", 0)))
+    )
+    kept = session.execute(
+        sa.select(idempotency_keys.c.digest, idempotency_keys.c.answer)
+        .where(idempotency_keys.c.method == method)
+        .where(idempotency_keys.c.key == key)
+    ).first()
+    if kept is not None:
+        if bytes(kept.digest) != digest:
+            raise Problem("idempotency_mismatch", "Use a new key for a new request.")
+        return dict(kept.answer)
+    answer = run()
+    session.execute(
+        idempotency_keys.insert().values(method=method, key=key, digest=digest, answer=answer)
+    )
+    return answer
+
+
+def forget_old(session: Session) -> None:
+    """Drop keys that are older than KEPT."""
+    session.execute(idempotency_keys.delete().where(idempotency_keys.c.at < sa.func.now() - KEPT))

@@ -1,0 +1,89 @@
+"""Alembic, one history a service, for that service's database only."""
+
+import importlib
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command, context, op
+from alembic.config import Config
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB, UUID
+
+from chassis.settings import settings
+
+_LOCK = 7_226_154_003
+"""Key of the advisory lock under which migrations run, so that several at once wait for one another."""
+
+
+def configuration(service: str) -> Config:
+    """Alembic's configuration for a service."""
+    package = importlib.import_module(f"services.{service}")
+    assert package.__path__
+    config = Config()
+    config.set_main_option("script_location", str(Path(package.__path__[0]) / "migrations"))
+    config.attributes["service"] = service
+    return config
+
+
+def upgrade(service: str) -> None:
+    """Bring a service's database to the newest schema. Again: changes nothing."""
+    command.upgrade(configuration(service), "head")
+
+
+def run_env(models: str) -> None:
+    """The body of each service's `migrations/env.py`; `models` is the module whose Base has the metadata."""
+    service = models.split(".")[1]
+    engine = sa.create_engine(settings().dsn(service))
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
+        connection.commit()
+        context.configure(
+            connection=connection,
+            target_metadata=importlib.import_module(models).Base.metadata,
+            transaction_per_migration=True,
+            compare_type=True,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
+        connection.commit()
+    engine.dispose()
+
+
+def create_chassis_tables_v1() -> None:
+    """The chassis tables as they were first; every service's first migration calls this. Never changed afterwards."""
+    now = sa.func.now()
+    op.create_table(
+        "outbox",
+        sa.Column("id", UUID(as_uuid=True), primary_key=True),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("envelope", BYTEA, nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=now),
+    )
+    op.create_table(
+        "failed_messages",
+        sa.Column("id", UUID(as_uuid=True), primary_key=True),
+        sa.Column("queue", sa.Text, nullable=False),
+        sa.Column("type", sa.Text, nullable=False),
+        sa.Column("body", BYTEA, nullable=False),
+        sa.Column("headers", JSONB, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("attempts", sa.Integer, nullable=False),
+        sa.Column("failed_at", sa.DateTime(timezone=True), nullable=False, server_default=now),
+        sa.Column("next_try_at", sa.DateTime(timezone=True)),
+    )
+    op.create_index("failed_messages_due", "failed_messages", ["queue", "next_try_at"])
+    op.create_table(
+        "inbox",
+        sa.Column("consumer", sa.Text, primary_key=True),
+        sa.Column("event_id", UUID(as_uuid=True), primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=now),
+    )
+    op.create_table(
+        "idempotency_keys",
+        sa.Column("method", sa.Text, primary_key=True),
+        sa.Column("key", sa.Text, primary_key=True),
+        sa.Column("digest", BYTEA, nullable=False),
+        sa.Column("answer", JSONB, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=now),
+    )
+    op.create_index("idempotency_keys_age", "idempotency_keys", ["at"])

@@ -1,0 +1,69 @@
+"""Events: written in the transaction of the change they tell of, published by the relay (chassis.relay)."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from pydantic_core import from_json, to_json
+from sqlalchemy.orm import Session
+
+from chassis import context
+from chassis.database import PENDING
+from chassis.ids import new_id
+from chassis.tables import outbox
+from contracts.events import EVENTS, EventData
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """An event as it was received: CloudEvents 1.0 attributes and the checked data."""
+
+    id: UUID
+    type: str
+    time: datetime
+    correlation_id: str | None
+    data: EventData
+
+
+def encode(event: EventData, event_id: UUID | None = None) -> bytes:
+    """A CloudEvents 1.0 structured JSON document. `correlationid` is an extension attribute."""
+    document: dict[str, Any] = {
+        "specversion": "1.0",
+        "id": str(event_id or new_id()),
+        "source": f"/labelyard/{event.producer()}",
+        "type": event.type,
+        "time": datetime.now(UTC).isoformat(),
+        "datacontenttype": "application/json",
+        "correlationid": context.correlation_id(),
+        "data": event,
+    }
+    return to_json(document)
+
+
+def decode(body: bytes) -> Envelope:
+    """Read what `encode` wrote; ValueError for anything else (pydantic's ValidationError is one)."""
+    document = from_json(body)
+    if not isinstance(document, dict):
+        raise ValueError("an event is a JSON object")
+    model = EVENTS.get(document.get("type", ""))
+    if model is None:
+        raise ValueError(f"unknown event type {document.get('type')!r}")
+    return Envelope(
+        id=UUID(document["id"]),
+        type=document["type"],
+        time=datetime.fromisoformat(document["time"]),
+        correlation_id=document.get("correlationid"),
+        data=model.model_validate(document["data"]),
+    )
+
+
+def add(session: Session, *events: EventData) -> None:
+    """Publish `events` if and when the session's transaction commits."""
+    rows = []
+    for event in events:
+        event_id = new_id()
+        rows.append({"id": event_id, "type": event.type, "envelope": encode(event, event_id)})
+    if rows:
+        session.execute(outbox.insert(), rows)
+        session.info[PENDING] = True

@@ -1,0 +1,6 @@
+"""RPC: nameko on the side that answers, a threaded client on the side that asks."""
+
+DEADLINE_HEADER = "nameko.deadline"
+"""Seconds since the epoch after which nobody waits for the answer any more."""
+
+CORRELATION_HEADER = "nameko.correlation_id"

@@ -1,0 +1,148 @@
+"""The answering side: nameko entrypoints that check the deadline, replay commands, and speak in contracts.
+
+    class Projects(Service):
+        name = "projects"
+
+        @rpc
+        def get_project(self, session: Session, request: GetProject) -> Project:
+            return handlers.get_project(session, request.project_id)
+
+The session commits when the method returns, with the events that were added to its outbox.
+"""
+
+import functools
+import time
+from collections.abc import Callable
+from typing import Any, ClassVar, get_type_hints
+
+import sqlalchemy as sa
+from nameko.extensions import DependencyProvider
+from nameko.rpc import Rpc
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from chassis import context, idempotency, metrics
+from chassis.database import Database
+from chassis.logs import get_logger
+from contracts.errors import Problem
+from contracts.message import Message
+from contracts.rpc import Command, Request
+
+log = get_logger()
+
+RETRIES = 3
+"""How often a transaction is run at most when PostgreSQL asks for another try."""
+
+
+class CallContext(DependencyProvider):
+    """The headers of the call being answered."""
+
+    def get_dependency(self, worker_ctx: Any) -> dict[str, Any]:
+        """The call's headers, without their prefix."""
+        return dict(worker_ctx.data)
+
+
+class Service:
+    """Base of the five services' entrypoints; `name` is the service's."""
+
+    name: ClassVar[str]
+    call = CallContext()
+
+    @property
+    def database(self) -> Database:
+        """The service's own database."""
+        return Database.of(self.name)
+
+
+class _Entrypoint(Rpc):
+    """nameko's RPC entrypoint, which refuses expired calls before they take a worker."""
+
+    # what a service refuses on purpose is no error in its logs
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(expected_exceptions=(Problem,), **kwargs)
+
+    def handle_message(self, body: Any, message: Any) -> None:
+        if _expired(message.headers.get("nameko.deadline")):
+            # Prefetched requests outlive the broker's expiry. Nobody waits for an answer: none is sent.
+            metrics.handled.labels("rpc", message.delivery_info["routing_key"], "expired").observe(0)
+            self.rpc_consumer.queue_consumer.ack_message(message)
+            return
+        super().handle_message(body, message)
+
+
+def _expired(deadline: object) -> bool:
+    return isinstance(deadline, int | float) and time.time() > deadline
+
+
+def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -> Any:
+    """Make a method of a Service answer the request class that its `request` argument names.
+
+    With `transaction` the method is `(self, session, request)`, its transaction is the chassis's, commands with an
+    idempotency key are replayed, and PostgreSQL's serialization failures and deadlocks are tried again. Without, it
+    is `(self, request)` and opens its own.
+    """
+    if method is None:
+        return functools.partial(rpc, transaction=transaction)
+    request_type: type[Request[Message]] = get_type_hints(method)["request"]
+
+    @functools.wraps(method)
+    def call(self: Service, request: dict[str, Any]) -> dict[str, Any]:
+        name = f"{self.name}.{request_type.method()}"
+        started = time.perf_counter()
+        outcome = "error"
+        with context.correlated(self.call.get("correlation_id")):  # type: ignore[attr-defined]
+            try:
+                deadline = self.call.get("deadline")  # type: ignore[attr-defined]
+                if _expired(deadline):
+                    raise Problem("deadline_exceeded", "The call waited too long before it could start.")
+                parsed = _parse(request_type, request)
+                answer = _run(self, method, parsed) if transaction else method(self, parsed).model_dump(mode="json")
+                outcome = "ok"
+                return answer  # type: ignore[no-any-return]
+            except Problem as problem:
+                outcome = problem.code
+                raise
+            except sa.exc.OperationalError as error:
+                log.warning("the database is away", method=name, error=str(error))
+                raise Problem("unavailable", f"The database of {self.name} does not answer.") from None
+            except sa.exc.TimeoutError:
+                raise Problem("busy", f"{self.name} has no free database connection.") from None
+            except Exception:
+                log.exception("rpc failed", method=name)
+                raise Problem("internal", "The error is in the log under the correlation id.") from None
+            finally:
+                metrics.handled.labels("rpc", name, outcome).observe(time.perf_counter() - started)
+
+    return _Entrypoint.decorator(call)
+
+
+def _parse(request_type: type[Request[Message]], request: dict[str, Any]) -> Request[Message]:
+    try:
+        return request_type.model_validate(request)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False, include_context=False)
+        raise Problem("validation_failed", f"{len(faults)} fault(s) in the request.", errors=faults) from None
+
+
+def _run(service: Service, method: Callable[..., Any], request: Request[Message]) -> dict[str, Any]:
+    for attempt in range(1, RETRIES + 1):
+        try:
+            with service.database.session() as session:
+                return _answer(service, session, method, request)
+        except sa.exc.OperationalError as error:
+            if attempt == RETRIES or getattr(error.orig, "sqlstate", None) not in ("40001", "40P01"):
+                raise
+            log.info("transaction tried again", method=request.method(), attempt=attempt)
+    raise AssertionError
+
+
+def _answer(
+    service: Service, session: Session, method: Callable[..., Any], request: Request[Message]
+) -> dict[str, Any]:
+    def run() -> dict[str, Any]:
+        answer: dict[str, Any] = method(service, session, request).model_dump(mode="json")
+        return answer
+
+    if isinstance(request, Command) and request.idempotency_key is not None:
+        return idempotency.once(session, request, run)
+    return run()

@@ -1,0 +1,89 @@
+"""Configuration: environment variables named LABELYARD_…, checked once, when the process starts."""
+
+import sys
+from functools import cache
+from typing import Literal
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SERVICES = ("members", "projects", "labels", "analytics", "exports")
+
+_SIGN = "LABELYARD_"
+
+
+class Settings(BaseSettings):
+    """Everything that a process can be told. Durations in seconds, sizes in bytes."""
+
+    model_config = SettingsConfigDict(env_prefix=_SIGN, extra="ignore", env_ignore_empty=True)
+
+    amqp_url: str = Field(pattern=r"^amqps?://")
+    members_dsn: str | None = None
+    projects_dsn: str | None = None
+    labels_dsn: str | None = None
+    analytics_dsn: str | None = None
+    exports_dsn: str | None = None
+    database_pool: int = Field(default=10, ge=1, le=500)
+    statement_timeout: float = Field(default=30, gt=0)
+
+    s3_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    s3_public_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    s3_access_key: str | None = None
+    s3_secret_key: str | None = None
+    s3_bucket: str = Field(default="labelyard", min_length=3, max_length=63)
+    s3_region: str = "us-east-1"
+
+    health_host: str = "127.0.0.1"
+    health_port: int = Field(default=0, ge=0, le=65535)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    rpc_workers: int = Field(default=32, ge=1, le=1000)
+    rpc_deadline: float = Field(default=2.0, gt=0, le=60)
+
+    gateway_host: str = "127.0.0.1"
+    gateway_port: int = Field(default=8080, ge=1, le=65535)
+    gateway_threads: int = Field(default=64, ge=4, le=2000)
+    streams_max: int | None = Field(default=None, ge=0)
+    public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/]+/?$")
+
+    @field_validator("members_dsn", "projects_dsn", "labels_dsn", "analytics_dsn", "exports_dsn")
+    @classmethod
+    def _postgresql(cls, dsn: str | None) -> str | None:
+        if dsn is None:
+            return None
+        scheme, sign, rest = dsn.partition("://")
+        if not sign or scheme not in ("postgresql", "postgres", "postgresql+psycopg"):
+            raise ValueError("must be a postgresql:// address")
+        return "postgresql+psycopg://" + rest
+
+    def dsn(self, service: str) -> str:
+        """The address of a service's database, in SQLAlchemy's form; ends the process if it isn't set."""
+        dsn: str | None = getattr(self, f"{service}_dsn")
+        return dsn or _missing(f"{service}_dsn")
+
+    def require(self, field: str) -> str:
+        """The value of a setting that this process can't do without; ends the process if it isn't set."""
+        value: str | None = getattr(self, field)
+        return value or _missing(field)
+
+    @property
+    def stream_cap(self) -> int:
+        """How many live streams one gateway process holds at most."""
+        return self.gateway_threads // 2 if self.streams_max is None else self.streams_max
+
+
+def _missing(field: str) -> str:
+    sys.exit(f"{_SIGN}{field.upper()} is not set, and this process needs it.")
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process. Ends it with a message that names each variable that is missing or wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [
+            f"{_SIGN}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        sys.exit("\n".join(["The configuration is not valid:", *lines]))

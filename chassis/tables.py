@@ -1,0 +1,59 @@
+"""The tables that the chassis keeps in every service's own database."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import BYTEA, JSONB, UUID
+
+metadata = sa.MetaData()
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    # A row is an event that has not been published; the relay deletes it once the broker has confirmed it.
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("envelope", BYTEA, nullable=False),
+    sa.Column("created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+
+failed_messages = sa.Table(
+    "failed_messages",
+    metadata,
+    # A delivery whose handler failed, kept until a retry succeeds or somebody drops it.
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("queue", sa.Text, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("body", BYTEA, nullable=False),
+    sa.Column("headers", JSONB, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("attempts", sa.Integer, nullable=False),
+    sa.Column("failed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),  # null: no more by itself
+    sa.Index("failed_messages_due", "queue", "next_try_at"),
+)
+
+inbox = sa.Table(
+    "inbox",
+    metadata,
+    # Events whose effect has no version to compare: a row is written in the transaction of the effect.
+    sa.Column("consumer", sa.Text, primary_key=True),
+    sa.Column("event_id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+)
+
+idempotency_keys = sa.Table(
+    "idempotency_keys",
+    metadata,
+    # What a command under this key was and answered.
+    sa.Column("method", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True),
+    sa.Column("digest", BYTEA, nullable=False),
+    sa.Column("answer", JSONB, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
+    sa.Index("idempotency_keys_age", "at"),
+)
+
+
+def attach(target: sa.MetaData) -> None:
+    """Make the chassis tables part of a service's metadata, so that its migrations are checked for them too."""
+    for table in metadata.sorted_tables:
+        table.to_metadata(target)
