@@ -25,6 +25,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "gone": (410, "It was deleted"),
     "stale_version": (412, "It has changed since you read it"),
     "too_large": (413, "The request is larger than allowed"),
+    "unsupported_media_type": (415, "Send the body as application/json"),
     "validation_failed": (422, "The request does not fit its schema"),
     "bad_geometry": (422, "An object's geometry is not valid in this image"),
     "unknown_class": (422, "The project has no such object class"),

@@ -11,7 +11,10 @@ from contracts.rpc import Command, Query
 
 
 class Project(Message):
-    """A project. `version` rises with every change, `spec_version` with changes of the specification only."""
+    """A project. `version` rises with every change, `spec_version` with changes of the specification only.
+
+    `created_by` is hidden from visitors, who are not told about people.
+    """
 
     id: UUID
     name: str
@@ -23,7 +26,7 @@ class Project(Message):
     version: int
     created_at: Time
     updated_at: Time
-    created_by: UUID
+    created_by: UUID | None
 
 
 class ProjectPage(Message):

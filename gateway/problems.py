@@ -1,0 +1,104 @@
+"""Errors as RFC 9457 problem documents, with the stable codes of contracts.errors."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from flask import Flask, Response
+from pydantic import BaseModel, Field, ValidationError
+from pydantic_core import to_json
+from werkzeug.exceptions import HTTPException
+
+from chassis.context import correlation_id
+from chassis.logs import get_logger
+from contracts.errors import CODES, Problem
+
+log = get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+
+AWAY = frozenset({"unavailable", "deadline_exceeded", "busy"})
+"""Codes that say "not now": the question itself was fine."""
+
+_RETRY_AFTER = {"busy": 1, "unavailable": 2, "deadline_exceeded": 2, "rate_limited": 5}
+
+_CODE_OF_STATUS = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+
+
+class Fault(BaseModel):
+    """One fault of a request: where (`body.items.0.size`), which kind, and what is wrong."""
+
+    place: str
+    kind: str
+    detail: str
+
+
+class ProblemDocument(BaseModel):
+    """What every refusal looks like. `code` is stable; further members depend on it."""
+
+    type: str = Field(examples=["urn:labelyard:problem:not_found"])
+    title: str
+    status: int
+    detail: str
+    code: str = Field(json_schema_extra={"enum": sorted(CODES)})
+    correlation_id: str
+    errors: list[Fault] | None = None
+
+
+def answer(problem: Problem, headers: Iterable[tuple[str, str]] = ()) -> Response:
+    """The response that says `problem`."""
+    document: dict[str, Any] = {
+        "type": f"urn:labelyard:problem:{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": problem.detail or problem.title,
+        "code": problem.code,
+        "correlation_id": correlation_id(),
+    }
+    response = Response(
+        to_json({**problem.extra, **document}), status=problem.status, content_type=MEDIA_TYPE, headers=list(headers)
+    )
+    if problem.status == 401:
+        response.headers["WWW-Authenticate"] = "Bearer"
+    if problem.code in _RETRY_AFTER:
+        response.headers["Retry-After"] = str(_RETRY_AFTER[problem.code])
+    return response
+
+
+def invalid(part: str, error: ValidationError) -> Problem:
+    """The refusal of a request whose `part` (body, query) does not fit its schema; names every place."""
+    faults = [
+        Fault(place=".".join([part, *map(str, fault["loc"])]), kind=fault["type"], detail=fault["msg"]).model_dump()
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    first = faults[0]
+    return Problem("validation_failed", f"{first['place']}: {first['detail']}", errors=faults)
+
+
+def register(app: Flask) -> None:
+    """Make every error of `app` a problem document."""
+
+    @app.errorhandler(Problem)
+    def _problem(problem: Problem) -> Response:
+        if problem.status >= 500:
+            log.warning("answered with a problem", code=problem.code, detail=problem.detail)
+        return answer(problem)
+
+    @app.errorhandler(HTTPException)
+    def _http(error: HTTPException) -> Response:
+        code = _CODE_OF_STATUS.get(error.code or 500, "bad_request" if (error.code or 500) < 500 else "internal")
+        kept = [(name, value) for name, value in error.get_headers() if name in ("Allow", "Location")]
+        return answer(Problem(code), kept)
+
+    @app.errorhandler(Exception)
+    def _internal(error: Exception) -> Response:
+        # What went wrong inside is for the log, under the correlation id that the answer carries.
+        log.error("unexpected error", exc_info=error)
+        return answer(Problem("internal"))
