@@ -1,0 +1,1 @@
+"""Labelyard on one machine without containers: private servers and every process under one supervisor."""

@@ -1,0 +1,71 @@
+"""The environment of Labelyard's processes: addresses of our own servers, or those that we are given."""
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from deploy.local.errors import LocalError
+from deploy.local.servers import Server
+from deploy.local.servers.postgresql import SERVICES, PostgreSQL
+from deploy.local.servers.rabbitmq import RabbitMQ
+from deploy.local.servers.s3 import BUCKET, REGION, S3
+from deploy.local.state import REPOSITORY, State
+
+PREFIX = "LABELYARD_"
+PACKAGES = ("contracts", "chassis", "formats", "services", "gateway")
+OWNER = "owner@example.com"
+
+
+def build(state: State, given: Mapping[str, str]) -> tuple[dict[str, str], list[Server]]:
+    """The LABELYARD_… variables of the system, and the servers that must run here for it.
+
+    `given` is the caller's environment: each LABELYARD_… variable in it wins, and a server whose address
+    is in it is not started.
+    """
+    given = {name: value for name, value in given.items() if name.startswith(PREFIX) and value}
+    given.pop("LABELYARD_HEALTH_PORT", None)  # each process has its own
+    made: dict[str, str] = {}
+    servers: list[Server] = []
+
+    dsns = {f"{PREFIX}{service.upper()}_DSN": service for service in SERVICES}
+    if not dsns.keys() <= given.keys():
+        database = PostgreSQL(state)
+        servers.append(database)
+        made |= {variable: database.dsn(service) for variable, service in dsns.items()}
+    if "LABELYARD_AMQP_URL" not in given:
+        broker = RabbitMQ(state)
+        servers.append(broker)
+        made["LABELYARD_AMQP_URL"] = broker.url()
+    if "LABELYARD_S3_ENDPOINT" not in given:
+        store = S3(state)
+        servers.append(store)
+        made |= {
+            "LABELYARD_S3_ENDPOINT": store.endpoint(),
+            "LABELYARD_S3_ACCESS_KEY": store.access_key(),
+            "LABELYARD_S3_SECRET_KEY": store.secret_key(),
+            "LABELYARD_S3_BUCKET": BUCKET,
+            "LABELYARD_S3_REGION": REGION,
+        }
+    elif not {"LABELYARD_S3_ACCESS_KEY", "LABELYARD_S3_SECRET_KEY"} <= given.keys():
+        raise LocalError("LABELYARD_S3_ENDPOINT needs LABELYARD_S3_ACCESS_KEY and _SECRET_KEY too")
+
+    port = given.get("LABELYARD_GATEWAY_PORT") or str(state.gateway_port())
+    made |= {
+        "LABELYARD_GATEWAY_PORT": port,
+        "LABELYARD_PUBLIC_URL": f"http://127.0.0.1:{port}",
+        "LABELYARD_OWNER_EMAIL": OWNER,
+        "LABELYARD_OWNER_PASSWORD": state.secret("owner password"),
+    }
+    return made | given, servers
+
+
+def revision(environment: Mapping[str, str]) -> str:
+    """A digest of the code, the requirements and the environment: what a running process was started with."""
+    digest = hashlib.sha256(repr(sorted(environment.items())).encode())
+    for file in sorted([REPOSITORY / "requirements.txt", *_sources()]):
+        digest.update(f"\0{file.relative_to(REPOSITORY)}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _sources() -> list[Path]:
+    return [file for package in PACKAGES for file in (REPOSITORY / package).rglob("*.py")]

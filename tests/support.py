@@ -1,0 +1,28 @@
+"""Real servers, and a whole running system, for the tests: the machinery of `make up` in a folder that goes away."""
+
+import contextlib
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from deploy.local.state import State
+from deploy.local.system import System
+
+
+@contextlib.contextmanager
+def temporary_system(name: str) -> Iterator[System]:
+    """A system of which nothing runs yet, on ports and in a folder of its own.
+
+    On leaving, everything that was started in it is stopped and its folder removed; should this process be
+    killed, the supervisor stops everything by itself.
+    """
+    home = Path(tempfile.mkdtemp(prefix=f"labelyard-{name}-"))
+    home.chmod(0o755)  # so that the servers' own users come through
+    system = System(State.load_or_create(home), given={}, die_with_parent=True)
+    try:
+        yield system
+    finally:
+        system.down()
+        system.state.purge()
+        shutil.rmtree(home, ignore_errors=True)
