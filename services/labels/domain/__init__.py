@@ -1,0 +1,1 @@
+"""The rules of labels: their life, and what a body may hold. Plain Python over contracts."""

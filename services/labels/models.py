@@ -1,0 +1,223 @@
+"""The tables of the labels service. `project_id` leads every key of project data.
+
+A label is spread over three tables so that lists and counters never touch bodies: `labels` (narrow),
+`label_bodies` (no row while a body is empty) and `label_history` (one row an action).
+"""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql as pg
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from chassis.tables import attach
+
+
+class Base(DeclarativeBase):
+    """Everything in this database."""
+
+    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's name
+        str: sa.Text,
+        UUID: pg.UUID(as_uuid=True),
+        datetime: sa.DateTime(timezone=True),
+        dict[str, Any]: pg.JSONB,
+        dict[str, int]: pg.JSONB,
+        dict[str, list[str]]: pg.JSONB,
+        list[UUID]: pg.ARRAY(pg.UUID(as_uuid=True)),
+    }
+
+
+attach(Base.metadata)
+
+Key = sa.Text(collation="C")
+"""Text that is listed in the order of its bytes, whatever the database's locale: cursors depend on it."""
+
+
+class Dataset(Base):
+    """A named collection of assets."""
+
+    __tablename__ = "datasets"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Key, unique=True)
+    created_at: Mapped[datetime]
+
+
+class Asset(Base):
+    """One raw item of the library.
+
+    `announced_size` and `announced_sha256`: what its uploader promised. `upload_id` names the present attempt
+    to upload it and with it the object that the attempt writes; `object_key` is where its verified file
+    stands.
+    """
+
+    __tablename__ = "assets"
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    dataset_id: Mapped[UUID] = mapped_column(sa.ForeignKey("datasets.id"))
+    data_key: Mapped[str] = mapped_column(Key)
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    version: Mapped[int]
+    announced_size: Mapped[int] = mapped_column(sa.BigInteger)
+    announced_sha256: Mapped[str | None]
+    upload_id: Mapped[UUID]
+    object_key: Mapped[str | None]
+    size: Mapped[int | None] = mapped_column(sa.BigInteger)
+    sha256: Mapped[str | None]
+    crc32: Mapped[str | None]
+    width: Mapped[int | None]
+    height: Mapped[int | None]
+    content_type: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        sa.UniqueConstraint("dataset_id", "data_key", name="assets_data_key"),
+        # the sweep of abandoned uploads
+        sa.Index("assets_expected", "updated_at", postgresql_where=sa.text("state = 'registered'")),
+    )
+
+
+class Label(Base):
+    """The record of one asset in one project, without its body.
+
+    `dataset`, `data_key`, `width` and `height` are copies of the asset's, which no longer change once it is
+    stored. `objects` counts objects by class id, `categories` are the chosen options by category id.
+    `body_digest`: SHA-256 of the body in canonical JSON, null while it is empty.
+    """
+
+    __tablename__ = "labels"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    asset_id: Mapped[UUID]
+    dataset_id: Mapped[UUID]
+    dataset: Mapped[str]
+    data_key: Mapped[str] = mapped_column(Key)
+    width: Mapped[int]
+    height: Mapped[int]
+    status: Mapped[str]
+    review: Mapped[str]
+    round: Mapped[int]
+    assignee: Mapped[UUID | None]
+    reviewer: Mapped[UUID | None]
+    submitter: Mapped[UUID | None]
+    tags: Mapped[list[UUID]] = mapped_column(server_default=sa.text("'{}'"))
+    open_issues: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    objects: Mapped[dict[str, int]] = mapped_column(server_default=sa.text("'{}'"))
+    categories: Mapped[dict[str, list[str]]] = mapped_column(server_default=sa.text("'{}'"))
+    body_digest: Mapped[str | None]
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    submitted_at: Mapped[datetime | None]
+    reviewed_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        sa.UniqueConstraint("project_id", "asset_id", name="labels_asset"),
+        sa.Index("labels_assignee", "project_id", "assignee", "id"),
+        sa.Index("labels_segment", "project_id", "status", "review", "id"),
+        sa.Index("labels_data_key", "project_id", "dataset_id", "data_key"),
+        sa.Index("labels_updated", "project_id", "updated_at"),
+        sa.Index("labels_open_issues", "project_id", "id", postgresql_where=sa.text("open_issues > 0")),
+        sa.Index(
+            "labels_pool",
+            "project_id",
+            "id",
+            postgresql_where=sa.text("status = 'in_progress' AND assignee IS NULL"),
+        ),
+    )
+
+
+class LabelBody(Base):
+    """What was annotated: a `contracts.body.Body`. A label without a row here has an empty body."""
+
+    __tablename__ = "label_bodies"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+    body: Mapped[dict[str, Any]]
+
+
+class LabelHistory(Base):
+    """One action on a label: the version it led to, and what it changed."""
+
+    __tablename__ = "label_history"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True)
+    action: Mapped[str]
+    actor: Mapped[UUID | None]
+    at: Mapped[datetime]
+    comment: Mapped[str | None]
+    before: Mapped[dict[str, Any]]
+    after: Mapped[dict[str, Any]]
+
+
+class Upload(Base):
+    """A place in the object store where a file for an import is put."""
+
+    __tablename__ = "uploads"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    filename: Mapped[str]
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
+class Import(Base):
+    """An import and how far it is.
+
+    `total` labels are in the file, the first `done` of them have been applied: where a restarted import goes
+    on. `report` is a `contracts.rpc.labels.ImportReport` of those.
+    """
+
+    __tablename__ = "imports"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    upload_id: Mapped[UUID]
+    format: Mapped[str]
+    dataset_id: Mapped[UUID]
+    dataset: Mapped[str]
+    status: Mapped[str]
+    on_error: Mapped[str]
+    create_classes: Mapped[bool]
+    state: Mapped[str]
+    done: Mapped[int]
+    total: Mapped[int | None]
+    report: Mapped[dict[str, Any]]
+    failure: Mapped[str | None]
+    version: Mapped[int]
+    created_by: Mapped[UUID]
+    role: Mapped[str]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class ProjectCopy(Base):
+    """What this service needs of a project, from events or asked for. A deleted one stays as a tombstone."""
+
+    __tablename__ = "project_copies"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    deleted: Mapped[bool]
+    specification: Mapped[dict[str, Any]]
+
+
+class MembershipCopy(Base):
+    """Somebody's role in a project, from events or asked for. `role` null: not a member any more."""
+
+    __tablename__ = "membership_copies"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int]
+    role: Mapped[str | None]
