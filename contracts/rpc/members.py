@@ -82,11 +82,12 @@ class ProjectRoles(Message):
 
 
 class RoleAnswer(Message):
-    """A user's role in a project; None: not a member. `version` 0: never was one."""
+    """A user's role in a project; None: not a member. `version` 0: never was one. No `state`: no such user."""
 
     role: ProjectRole | None
     version: int = 0
     state: UserState | None = None
+    team_role: TeamRole | None = None
 
 
 class RoleCounts(Message):
