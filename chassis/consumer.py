@@ -5,7 +5,6 @@ database (`failed_messages`) and tried again with growing delays. Delivery is at
 take what is newer than what they have and ignore the rest.
 """
 
-import socket
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -102,9 +101,7 @@ class _DatabaseAway(Exception):
 class EventConsumer:
     """Consumes one subscription on a thread of its own."""
 
-    def __init__(
-        self, subscription: Subscription, database: Database, stop: threading.Event, health: Health
-    ) -> None:
+    def __init__(self, subscription: Subscription, database: Database, stop: threading.Event, health: Health) -> None:
         self.subscription = subscription
         self._database = database
         self._stop = stop
@@ -154,7 +151,7 @@ class EventConsumer:
         while len(received) < size:
             try:
                 connection.drain_events(timeout=wait)
-            except (TimeoutError, socket.timeout):
+            except TimeoutError:
                 return
             wait = 0.0
 

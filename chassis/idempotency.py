@@ -25,9 +25,7 @@ def once(session: Session, command: Command[Message], run: Callable[[], dict[str
     """
     method, key = f"{command.service}.{command.method()}", command.idempotency_key
     digest = hashlib.sha256(to_json(command.model_dump(mode="json", exclude={"idempotency_key"}))).digest()
-    session.execute(
-        sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"{method} {key}", 0)))
-    )
+    session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"{method} {key}", 0))))
     kept = session.execute(
         sa.select(idempotency_keys.c.digest, idempotency_keys.c.answer)
         .where(idempotency_keys.c.method == method)
@@ -38,9 +36,7 @@ def once(session: Session, command: Command[Message], run: Callable[[], dict[str
             raise Problem("idempotency_mismatch", "Use a new key for a new request.")
         return dict(kept.answer)
     answer = run()
-    session.execute(
-        idempotency_keys.insert().values(method=method, key=key, digest=digest, answer=answer)
-    )
+    session.execute(idempotency_keys.insert().values(method=method, key=key, digest=digest, answer=answer))
     return answer
 
 

@@ -15,7 +15,9 @@ handled = Histogram(
     buckets=_SECONDS,
 )
 rpc_calls = Histogram(
-    "labelyard_rpc_call_seconds", "Time until an RPC was answered, seen by its caller.", ["method", "outcome"],
+    "labelyard_rpc_call_seconds",
+    "Time until an RPC was answered, seen by its caller.",
+    ["method", "outcome"],
     buckets=_SECONDS,
 )
 published = Counter("labelyard_outbox_published_total", "Events that the broker has confirmed.", ["service"])

@@ -40,11 +40,13 @@ def declare(connection: Connection | None = None) -> list[str]:
             events_exchange(service)(channel).declare()
             # nameko declares these the same way: a call made before a service's first start waits there for it
             Queue(
-                f"rpc-{service}", exchange=RPC_EXCHANGE, routing_key=f"{service}.*", durable=True, channel=channel
+                f"rpc-{service}",
+                exchange=RPC_EXCHANGE,
+                routing_key=f"{service}.*",
+                durable=True,
+                channel=channel,
             ).declare()
-        Queue(
-            DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}, channel=channel
-        ).declare()
+        Queue(DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}, channel=channel).declare()
         names = []
         for subscription in all_subscriptions():
             subscription.declaration()(channel).declare()

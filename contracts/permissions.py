@@ -77,10 +77,16 @@ PERMISSIONS: Final[Mapping[Permission, Mapping[Role, Scope]]] = {
     Permission.MANAGE_DATA: _MANAGING,
     Permission.EXPORT: _MANAGING,
     Permission.READ_PROJECT: {
-        **_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.ALL, Role.VISITOR: Scope.ANONYMOUS,
+        **_MANAGING,
+        Role.REVIEWER: Scope.ALL,
+        Role.LABELER: Scope.ALL,
+        Role.VISITOR: Scope.ANONYMOUS,
     },
     Permission.READ_LABELS: {
-        **_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.OWN, Role.VISITOR: Scope.ANONYMOUS,
+        **_MANAGING,
+        Role.REVIEWER: Scope.ALL,
+        Role.LABELER: Scope.OWN,
+        Role.VISITOR: Scope.ANONYMOUS,
     },
     Permission.WORK_ON_LABELS: {**_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.OWN},
     Permission.ISSUES: {**_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.OWN},
@@ -107,13 +113,19 @@ CARDS: Final[Mapping[Card, Mapping[Role, Scope]]] = {
     Card.TO_DO: _MANAGING,
     Card.QUICK_ACTIONS: {**_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.OWN},
     Card.LABELING_STATUS: {
-        **_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.OWN, Role.VISITOR: Scope.ALL,
+        **_MANAGING,
+        Role.REVIEWER: Scope.ALL,
+        Role.LABELER: Scope.OWN,
+        Role.VISITOR: Scope.ALL,
     },
     Card.REVIEW: {**_MANAGING, Role.REVIEWER: Scope.ALL},
     Card.AUTO_LABEL: _MANAGING,
     Card.CONFIGURATION: {
         # a labeler sees the classes with the counts of their own labels
-        **_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.OWN, Role.VISITOR: Scope.ALL,
+        **_MANAGING,
+        Role.REVIEWER: Scope.ALL,
+        Role.LABELER: Scope.OWN,
+        Role.VISITOR: Scope.ALL,
     },
     Card.MEMBER_ROLES: _MANAGING,
     Card.GUIDELINES: {**_MANAGING, Role.REVIEWER: Scope.ALL, Role.LABELER: Scope.ALL},
@@ -128,9 +140,7 @@ INVITES: Final[Mapping[Role, frozenset[str]]] = {
 """Who may give which role to whom; managers in their own projects only."""
 
 
-def effective_role(
-    team_role: TeamRole | None, project_role: ProjectRole | None, public: bool
-) -> Role | None:
+def effective_role(team_role: TeamRole | None, project_role: ProjectRole | None, public: bool) -> Role | None:
     """What somebody is in a project: team owners and admins first, then the project role, then visitor.
 
     `team_role` is None for somebody who is not signed in. None comes out for somebody who may not even know

@@ -34,7 +34,7 @@ RETRIES = 3
 """How often a transaction is run at most when PostgreSQL asks for another try."""
 
 
-class CallContext(DependencyProvider):
+class CallContext(DependencyProvider):  # type: ignore[misc]  # nameko is untyped
     """The headers of the call being answered."""
 
     def get_dependency(self, worker_ctx: Any) -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Service:
         return Database.of(self.name)
 
 
-class _Entrypoint(Rpc):
+class _Entrypoint(Rpc):  # type: ignore[misc]  # nameko is untyped
     """nameko's RPC entrypoint, which refuses expired calls before they take a worker."""
 
     # what a service refuses on purpose is no error in its logs
@@ -90,15 +90,15 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
         name = f"{self.name}.{request_type.method()}"
         started = time.perf_counter()
         outcome = "error"
-        with context.correlated(self.call.get("correlation_id")):  # type: ignore[attr-defined]
+        with context.correlated(self.call.get("correlation_id")):
             try:
-                deadline = self.call.get("deadline")  # type: ignore[attr-defined]
+                deadline = self.call.get("deadline")
                 if _expired(deadline):
                     raise Problem("deadline_exceeded", "The call waited too long before it could start.")
                 parsed = _parse(request_type, request)
                 answer = _run(self, method, parsed) if transaction else method(self, parsed).model_dump(mode="json")
                 outcome = "ok"
-                return answer  # type: ignore[no-any-return]
+                return answer
             except Problem as problem:
                 outcome = problem.code
                 raise

@@ -5,7 +5,6 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-
 from contracts.body import Body, Name
 from contracts.enums import AssetState, ImportFormat, JobState, LabelAction, OnError, Review, Status
 from contracts.message import Message, Strict, Time

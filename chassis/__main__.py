@@ -1,0 +1,76 @@
+"""The one entry point of every process: `python -m chassis COMMAND`."""
+
+import os
+import sys
+
+USAGE = """\
+python -m chassis COMMAND
+
+  rpc SERVICE           answer RPC for a service
+  events SERVICE...     relay the outbox of the services and consume their events
+  worker SERVICE.NAME   run one of a service's own workers
+  gateway               serve REST and live streams
+  migrate [SERVICE...]  bring databases to the newest schema
+  topology              declare exchanges, queues and bindings, and make the bucket
+"""
+
+
+def main(arguments: list[str]) -> None:
+    """Run a command; exits with status 2 and the usage for anything else."""
+    match arguments:
+        case ["rpc", service]:
+            _patch()
+            _configure(f"rpc {service}")
+            from chassis.rpc import process as rpc_process
+
+            rpc_process.run(service)
+        case ["events", *services] if services:
+            _configure(f"events {' '.join(services)}")
+            from chassis import process
+
+            process.events(services)
+        case ["worker", name] if "." in name:
+            _configure(f"worker {name}")
+            from chassis import process
+
+            process.worker(name)
+        case ["gateway"]:
+            gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:gateway.gunicorn", "gateway.wsgi:app"]
+            os.execv(sys.executable, gunicorn)  # noqa: S606  # it becomes gunicorn, under the same process id
+        case ["migrate", *services]:
+            _configure("migrate")
+            from chassis.migrations import upgrade
+            from chassis.settings import SERVICES
+
+            for service in services or SERVICES:
+                upgrade(service)
+        case ["topology"]:
+            _configure("topology")
+            from chassis import objects, topology
+
+            topology.declare()
+            objects.ObjectStore.shared().make_bucket()
+        case _:
+            sys.exit(USAGE)
+
+
+def _patch() -> None:
+    """Make the standard library green, before anything else is imported."""
+    import prometheus_client  # noqa: F401  # keeps the system's locks, which the health thread shares
+
+    # psycopg knows gevent but not eventlet: without this a query would block the whole process (field notes)
+    os.environ["PSYCOPG_WAIT_FUNC"] = "wait_selector"
+    import eventlet
+
+    eventlet.monkey_patch()
+
+
+def _configure(process: str) -> None:
+    from chassis import logs
+    from chassis.settings import settings
+
+    logs.configure(process, settings().log_level)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

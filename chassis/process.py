@@ -1,0 +1,90 @@
+"""Running a process: threads that do the work, a main loop that beats, a clean stop on SIGTERM and SIGINT."""
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+
+from chassis.consumer import EventConsumer, Subscription
+from chassis.database import Database
+from chassis.health import Health
+from chassis.idempotency import forget_old
+from chassis.logs import get_logger
+from chassis.relay import Relay
+from chassis.settings import settings
+from chassis.topology import subscriptions_of
+
+log = get_logger()
+
+DRAIN_SECONDS = 25.0
+"""How long a stopping process waits for the work at hand; supervisors wait longer (deploy)."""
+
+
+def run(health: Health, jobs: Sequence[tuple[str, Callable[[], None]]], stop: threading.Event) -> None:
+    """Run each job on a thread until SIGTERM or SIGINT sets `stop`, then wait for the work at hand.
+
+    A job that ends by itself ends the process with status 1: its supervisor starts it anew.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    health.serve(settings().health_host, settings().health_port)
+    threads = [threading.Thread(target=job, name=name, daemon=True) for name, job in jobs]
+    for thread in threads:
+        thread.start()
+    health.started()
+    log.info("started", jobs=[name for name, _ in jobs])
+    broken: list[str] = []
+    while not stop.is_set() and not broken:
+        health.beat()
+        broken = [thread.name for thread in threads if not thread.is_alive()]
+        stop.wait(0.5)
+    if broken and not stop.is_set():
+        log.error("a job ended by itself", jobs=broken)
+    stop.set()
+    health.stopping()
+    until = time.monotonic() + DRAIN_SECONDS
+    for thread in threads:
+        while thread.is_alive() and time.monotonic() < until:
+            health.beat()
+            thread.join(timeout=0.5)
+    log.info("stopped")
+    sys.exit(1 if broken else 0)
+
+
+def events(services: Sequence[str]) -> None:
+    """The `events` process: outbox relay and event consumers of the services."""
+    health, stop = Health(f"events {' '.join(services)}"), threading.Event()
+    jobs: list[tuple[str, Callable[[], None]]] = []
+    for service in services:
+        database = Database.of(service)
+        jobs.append((f"relay-{service}", Relay(service, database, stop, health).run))
+        jobs.append((f"housekeeping-{service}", lambda database=database: _housekeeping(database, stop)))  # type: ignore[misc]
+        jobs += _consumers(subscriptions_of(f"services.{service}.consumers"), database, stop, health)
+    run(health, jobs, stop)
+
+
+def worker(name: str) -> None:
+    """A `worker SERVICE.NAME` process: the subscriptions of one of a service's own workers."""
+    service, _, module = name.partition(".")
+    health, stop = Health(f"worker {name}"), threading.Event()
+    subscriptions = subscriptions_of(f"services.{service}.workers.{module}")
+    run(health, _consumers(subscriptions, Database.of(service), stop, health), stop)
+
+
+def _consumers(
+    subscriptions: Sequence[Subscription], database: Database, stop: threading.Event, health: Health
+) -> list[tuple[str, Callable[[], None]]]:
+    return [
+        (subscription.queue, EventConsumer(subscription, database, stop, health).run) for subscription in subscriptions
+    ]
+
+
+def _housekeeping(database: Database, stop: threading.Event) -> None:
+    while not stop.is_set():
+        try:
+            with database.session() as session:
+                forget_old(session)
+        except Exception as error:  # the next round tries again
+            log.warning("housekeeping failed", error=str(error))
+        stop.wait(600)
