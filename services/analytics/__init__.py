@@ -1,0 +1,1 @@
+"""Aggregate counters of labels."""

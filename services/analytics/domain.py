@@ -1,0 +1,131 @@
+"""What is counted of a label, and how a change of labels moves the counters.
+
+A counter is addressed by project, scope and key. The scope is the project's own id for all its labels, or the id of
+a user for the labels that are assigned to them. The keys are, in their order:
+
+    objects/{object class id}       objects of that class
+    open_issues                     labels with an open issue
+    segment/{status}/{review}       labels in that segment; the six of them add up to the total
+    updated/{quarter hour, UTC}     labels whose latest change lies in that quarter hour
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from contracts.enums import SEGMENTS, Review, Status
+from contracts.events import LabelChanged, LabelState
+from contracts.rpc.analytics import Counters, Segment
+
+LabelKey = tuple[UUID, UUID]
+"""Project and label."""
+
+CounterKey = tuple[UUID, UUID, str]
+"""Project, scope and key."""
+
+UPDATED = "updated/"
+"""The first part of the quarter hours' keys: what sorts before it is every other counter."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A label at one version, in the dimensions that are counted. `updated`: the start of a quarter hour, UTC."""
+
+    version: int
+    deleted: bool
+    status: Status
+    review: Review
+    assignee: UUID | None
+    objects: Mapping[str, int]
+    has_open_issue: bool
+    updated: datetime
+
+
+def quarter(moment: datetime) -> datetime:
+    """The start of the quarter hour that `moment` lies in, UTC."""
+    moment = moment.astimezone(UTC)
+    return moment.replace(minute=moment.minute - moment.minute % 15, second=0, microsecond=0)
+
+
+def updated_key(moment: datetime) -> str:
+    """The key that sorts, among those of the quarter hours, as `moment` does in time."""
+    return UPDATED + moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def counted(state: LabelState) -> Counted:
+    """What is counted of a label in this state."""
+    return Counted(
+        version=state.version,
+        deleted=state.deleted,
+        status=state.status,
+        review=state.review,
+        assignee=state.assignee,
+        objects=state.objects,
+        has_open_issue=state.open_issues > 0,
+        updated=quarter(state.updated_at),
+    )
+
+
+def counts(label: Counted) -> dict[str, int]:
+    """What one label adds to the counters of a scope that it is in, by key; nothing once it is deleted."""
+    if label.deleted:
+        return {}
+    added = {f"objects/{class_id}": number for class_id, number in label.objects.items()}
+    if label.has_open_issue:
+        added["open_issues"] = 1
+    added[f"segment/{label.status}/{label.review}"] = 1
+    added[updated_key(label.updated)] = 1
+    return added
+
+
+def fold(
+    known: Mapping[LabelKey, Counted], events: Iterable[LabelChanged]
+) -> tuple[dict[LabelKey, Counted], dict[CounterKey, int]]:
+    """The labels that `events` bring in a newer version than `known` has, and what that adds to which counter.
+
+    Free of order and repetition: only the newest state of each label matters.
+    """
+    newer: dict[LabelKey, Counted] = {}
+    for event in events:
+        for state in event.labels:
+            key = (event.project_id, state.label_id)
+            latest = newer.get(key) or known.get(key)
+            if latest is None or latest.version < state.version:
+                newer[key] = counted(state)
+    differences: dict[CounterKey, int] = defaultdict(int)
+    for key, label in newer.items():
+        if key in known:
+            _add(differences, key[0], known[key], -1)
+        _add(differences, key[0], label, 1)
+    return newer, {key: difference for key, difference in differences.items() if difference}
+
+
+def _add(differences: dict[CounterKey, int], project_id: UUID, label: Counted, sign: int) -> None:
+    scopes = (project_id,) if label.assignee is None else (project_id, label.assignee)
+    for key, number in counts(label).items():
+        for scope in scopes:
+            differences[project_id, scope, key] += sign * number
+
+
+def compose(project_id: UUID, version: int, values: Mapping[str, int], updated: int | None) -> Counters:
+    """The counters of one scope from their values by key; `updated` None: of all time, which is every label."""
+    segments = tuple(
+        Segment(status=status, review=review, count=values.get(f"segment/{status}/{review}", 0))
+        for status, review in SEGMENTS
+    )
+    total = sum(segment.count for segment in segments)
+    return Counters(
+        project_id=project_id,
+        version=version,
+        total=total,
+        submitted=sum(segment.count for segment in segments if segment.status is Status.SUBMITTED),
+        reviewed=sum(s.count for s in segments if s.review in (Review.APPROVED, Review.REJECTED)),
+        segments=segments,
+        objects={
+            key.removeprefix("objects/"): value for key, value in values.items() if key.startswith("objects/")
+        },
+        open_issues=values.get("open_issues", 0),
+        updated=total if updated is None else updated,
+    )
