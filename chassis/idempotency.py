@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from chassis.tables import idempotency_keys
 from contracts.errors import Problem
-from contracts.message import Message
+from contracts.message import Message, secrets_of
 from contracts.rpc import Command
 
 KEPT = timedelta(hours=24)
@@ -20,11 +20,13 @@ KEPT = timedelta(hours=24)
 def once(session: Session, command: Command[Message], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """The answer of `run`, or the one it gave before under this key.
 
-    Key and answer are stored in the session's transaction, with the effect. Two of the same at once: the second waits
-    for the first. Another command under the key: Problem `idempotency_mismatch`.
+    Key and answer are stored in the session's transaction, with the effect; secrets are not: neither do they tell
+    commands apart, nor are they answered again. Two of the same at once: the second waits for the first. Another
+    command under the key: Problem `idempotency_mismatch`.
     """
     method, key = f"{command.service}.{command.method()}", command.idempotency_key
-    digest = hashlib.sha256(to_json(command.model_dump(mode="json", exclude={"idempotency_key"}))).digest()
+    unkept = {"idempotency_key", *secrets_of(type(command))}
+    digest = hashlib.sha256(to_json(command.model_dump(mode="json", exclude=unkept))).digest()
     session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"{method} {key}", 0))))
     kept = session.execute(
         sa.select(idempotency_keys.c.digest, idempotency_keys.c.answer)
@@ -36,7 +38,8 @@ def once(session: Session, command: Command[Message], run: Callable[[], dict[str
             raise Problem("idempotency_mismatch", "Use a new key for a new request.")
         return dict(kept.answer)
     answer = run()
-    session.execute(idempotency_keys.insert().values(method=method, key=key, digest=digest, answer=answer))
+    kept_answer = {name: value for name, value in answer.items() if name not in secrets_of(command.answer)}
+    session.execute(idempotency_keys.insert().values(method=method, key=key, digest=digest, answer=kept_answer))
     return answer
 
 

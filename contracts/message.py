@@ -18,6 +18,11 @@ class Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def secrets_of(model: type[BaseModel]) -> frozenset[str]:
+    """The fields of a message that are secrets (declared with `repr=False`): never logged, never kept."""
+    return frozenset(name for name, field in model.model_fields.items() if not field.repr)
+
+
 def _utc(value: datetime) -> datetime:
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 

@@ -13,7 +13,7 @@ The session commits when the method returns, with the events that were added to 
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, ClassVar, get_type_hints
+from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import sqlalchemy as sa
 from nameko.extensions import DependencyProvider
@@ -29,6 +29,8 @@ from contracts.message import Message
 from contracts.rpc import Command, Request
 
 log = get_logger()
+
+Answer = TypeVar("Answer", bound=Message)
 
 RETRIES = 3
 """How often a transaction is run at most when PostgreSQL asks for another try."""
@@ -53,6 +55,11 @@ class Service:
         """The service's own database."""
         return Database.of(self.name)
 
+    def transact(self, request: Request[Answer], handle: Callable[[Session], Answer]) -> Answer:
+        """What `rpc` does with a transaction, for methods without one that need it at their end."""
+        answer = _run(self, lambda _self, session, _request: handle(session), request)
+        return request.answer.model_validate(answer)  # type: ignore[return-value]  # a request names its answer
+
 
 class _Entrypoint(Rpc):  # type: ignore[misc]  # nameko is untyped
     """nameko's RPC entrypoint, which refuses expired calls before they take a worker."""
@@ -74,7 +81,7 @@ def _expired(deadline: object) -> bool:
     return isinstance(deadline, int | float) and time.time() > deadline
 
 
-def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -> Any:
+def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -> Callable[..., Any]:
     """Make a method of a Service answer the request class that its `request` argument names.
 
     With `transaction` the method is `(self, session, request)`, its transaction is the chassis's, commands with an
@@ -102,6 +109,9 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
             except Problem as problem:
                 outcome = problem.code
                 raise
+            except sa.exc.DataError as error:
+                # text that PostgreSQL does not store, such as a NUL character
+                raise Problem("validation_failed", f"A value cannot be stored: {error.orig}") from None
             except sa.exc.OperationalError as error:
                 log.warning("the database is away", method=name, error=str(error))
                 raise Problem("unavailable", f"The database of {self.name} does not answer.") from None
@@ -113,7 +123,8 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
             finally:
                 metrics.handled.labels("rpc", name, outcome).observe(time.perf_counter() - started)
 
-    return _Entrypoint.decorator(call)
+    entrypoint: Callable[..., Any] = _Entrypoint.decorator(call)
+    return entrypoint
 
 
 def _parse(request_type: type[Request[Message]], request: dict[str, Any]) -> Request[Message]:
@@ -124,7 +135,7 @@ def _parse(request_type: type[Request[Message]], request: dict[str, Any]) -> Req
         raise Problem("validation_failed", f"{len(faults)} fault(s) in the request.", errors=faults) from None
 
 
-def _run(service: Service, method: Callable[..., Any], request: Request[Message]) -> dict[str, Any]:
+def _run(service: Service, method: Callable[..., Any], request: Request[Any]) -> dict[str, Any]:
     for attempt in range(1, RETRIES + 1):
         try:
             with service.database.session() as session:

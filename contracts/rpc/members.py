@@ -28,7 +28,7 @@ class Principal(Message):
     user: User
     session_id: UUID | None = None
     token_id: UUID | None = None
-    csrf_token: str | None = None  # of sessions only
+    csrf_token: str | None = Field(default=None, repr=False)  # of sessions only
     manages_any_project: bool = False
     expires_at: Time | None = None
 
@@ -37,18 +37,18 @@ class Session(Message):
     """A new session. `secret` goes into the cookie and is never given out again."""
 
     principal: Principal
-    secret: str
+    secret: str = Field(repr=False)
 
 
 class Token(Message):
-    """A personal access token; `secret` only in the answer that made it."""
+    """A personal access token; `secret` only in the answer that made it, not when that command is sent again."""
 
     id: UUID
     name: str
     created_at: Time
     expires_at: Time | None = None
     last_used_at: Time | None = None
-    secret: str | None = None
+    secret: str | None = Field(default=None, repr=False)
 
 
 class TokenPage(Message):
@@ -104,7 +104,7 @@ class Login(Command[Session]):
     """Sign in. Refused with `bad_credentials`; the same cost whether the address is known or not."""
 
     email: str = Field(max_length=320)
-    password: str = Field(max_length=1000)
+    password: str = Field(max_length=1000, repr=False)
     device: str = Field(default="", max_length=400)
 
 
@@ -117,13 +117,13 @@ class Logout(Command[Nothing]):
 class ResolveSession(Query[Principal]):
     """Whom a cookie's secret stands for; `unauthenticated` if nobody any more."""
 
-    secret: str
+    secret: str = Field(repr=False)
 
 
 class ResolveToken(Query[Principal]):
     """Whom a bearer token stands for; `unauthenticated` if nobody any more."""
 
-    secret: str
+    secret: str = Field(repr=False)
 
 
 class CreateToken(Command[Token]):
@@ -179,7 +179,7 @@ class AddMember(Command[Member]):
     email: str = Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")
     role: ProjectRole
     name: str | None = Field(default=None, min_length=1, max_length=200)
-    password: str | None = Field(default=None, min_length=8, max_length=1000)
+    password: str | None = Field(default=None, min_length=8, max_length=1000, repr=False)
 
 
 class ChangeMember(Command[Member]):

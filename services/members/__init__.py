@@ -1,0 +1,1 @@
+"""Users, credentials, project membership, roles."""

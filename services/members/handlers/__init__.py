@@ -1,0 +1,1 @@
+"""Use cases, by aggregate: users, sessions, tokens, memberships."""

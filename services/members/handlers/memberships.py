@@ -1,0 +1,183 @@
+"""Who is what in which project, and how many of each role there are."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from chassis import outbox, paging
+from chassis.database import Database
+from contracts.enums import UserState
+from contracts.errors import Problem
+from contracts.events import MembershipChanged, ProjectDeleted
+from contracts.permissions import ProjectRole
+from contracts.rpc.members import AddMember, Member, MemberPage, ProjectRoles, RoleAnswer, RoleCounts
+from services.members import domain
+from services.members.handlers.users import create_user, find_by_email, to_user
+from services.members.models import DeletedProject, MembershipRow, ProjectRoleCounts, TeamRoleCounts, UserRow
+from services.members.passwords import Passwords
+
+ROLES_LISTED = 10_000
+"""How many projects of one user `list_project_roles` names at most."""
+
+
+def get_role(session: Session, project_id: UUID, user_id: UUID) -> RoleAnswer:
+    """A user's role in a project. Version 0: never was a member; no state: no such user."""
+    found = session.execute(
+        sa.select(UserRow.state, UserRow.team_role, MembershipRow.role, MembershipRow.version)
+        .outerjoin(MembershipRow, (MembershipRow.user_id == UserRow.id) & (MembershipRow.project_id == project_id))
+        .where(UserRow.id == user_id)
+    ).one_or_none()
+    if found is None:
+        return RoleAnswer(role=None)
+    state, team_role, role, version = found
+    return RoleAnswer(role=role, version=version or 0, state=state, team_role=team_role)
+
+
+def list_project_roles(session: Session, user_id: UUID) -> ProjectRoles:
+    """A user's role in each project, the newest projects first if there are too many."""
+    rows = session.execute(
+        sa.select(MembershipRow.project_id, MembershipRow.role)
+        .where(MembershipRow.user_id == user_id, MembershipRow.role.is_not(None))
+        .order_by(MembershipRow.project_id.desc())
+        .limit(ROLES_LISTED)
+    )
+    return ProjectRoles(roles={str(project_id): role for project_id, role in rows if role is not None})
+
+
+def count_roles(session: Session, project_id: UUID) -> RoleCounts:
+    """How many people have each role, read from the counters."""
+    team = session.execute(sa.select(TeamRoleCounts)).scalar_one()
+    project = session.get(ProjectRoleCounts, project_id)
+    counts = RoleCounts(owner=team.owner, admin=team.admin)
+    if project is None:
+        return counts
+    return counts.model_copy(
+        update={"manager": project.manager, "reviewer": project.reviewer, "labeler": project.labeler}
+    )
+
+
+def list_members(
+    session: Session, project_id: UUID, role: ProjectRole | None, cursor: str | None, limit: int
+) -> MemberPage:
+    """A project's members by user id, all or those of one role."""
+    chosen = MembershipRow.role.is_not(None) if role is None else MembershipRow.role == role
+    query = (
+        sa.select(MembershipRow, UserRow)
+        .join(UserRow, UserRow.id == MembershipRow.user_id)
+        .where(MembershipRow.project_id == project_id, chosen)
+    )
+    if cursor:
+        (last,) = paging.decode(cursor, UUID)
+        query = query.where(MembershipRow.user_id > last)
+    rows = session.execute(query.order_by(MembershipRow.user_id).limit(limit + 1)).all()
+    more = paging.encode(rows[limit - 1][1].id) if len(rows) > limit else None
+    return MemberPage(items=tuple(_to_member(row, user) for row, user in rows[:limit]), next=more)
+
+
+def password_hash_for_new_user(database: Database, passwords: Passwords, request: AddMember) -> str | None:
+    """The hash that `add_member` needs where it has to make the user: hashing belongs in no transaction."""
+    if request.name is None or request.password is None:
+        return None
+    with database.session() as session:
+        if find_by_email(session, request.email) is not None:
+            return None
+    return passwords.hash(request.password)
+
+
+def add_member(session: Session, request: AddMember, password_hash: str | None) -> Member:
+    """Give a user a role in a project; without such a user and a `password_hash`, Problem `not_found`."""
+    user = find_by_email(session, request.email)
+    if user is None and request.name is not None and password_hash is not None:
+        user = _create_or_find(session, request.email, request.name, password_hash)
+    if user is None or user.state is not UserState.ACTIVE:
+        raise Problem("not_found", f"There is no user with the address {request.email}.")
+    _refuse_deleted(session, request.project_id)
+    session.execute(
+        insert(MembershipRow)
+        .values(project_id=request.project_id, user_id=user.id, role=None, version=0, since=datetime.now(UTC))
+        .on_conflict_do_nothing()
+    )
+    row = session.get_one(MembershipRow, (request.project_id, user.id), with_for_update=True)
+    _set_role(session, row, request.role)
+    return _to_member(row, user)
+
+
+def change_member(session: Session, project_id: UUID, user_id: UUID, role: ProjectRole) -> Member:
+    """Give a member another role; Problem `not_found` for somebody who is none."""
+    row = session.get(MembershipRow, (project_id, user_id), with_for_update=True)
+    if row is None or row.role is None:
+        raise Problem("not_found", "That user is not a member of the project.")
+    _set_role(session, row, role)
+    return _to_member(row, session.get_one(UserRow, user_id))
+
+
+def remove_member(session: Session, project_id: UUID, user_id: UUID) -> None:
+    """End a membership, if there is one."""
+    row = session.get(MembershipRow, (project_id, user_id), with_for_update=True)
+    if row is not None:
+        _set_role(session, row, None)
+
+
+def project_deleted(session: Session, event: ProjectDeleted) -> None:
+    """Remember that a project was deleted; its memberships stay, for its owners may restore it."""
+    remembered = insert(DeletedProject).values(project_id=event.project_id, version=event.version)
+    session.execute(
+        remembered.on_conflict_do_update(
+            index_elements=[DeletedProject.project_id],
+            set_={"version": sa.func.greatest(DeletedProject.version, remembered.excluded.version)},
+        )
+    )
+
+
+def _create_or_find(session: Session, email: str, name: str, password_hash: str) -> UserRow | None:
+    try:
+        return create_user(session, email, name, password_hash)
+    except Problem as problem:
+        if problem.code != "email_taken":
+            raise
+        return find_by_email(session, email)  # somebody else was quicker by a moment
+
+
+def _set_role(session: Session, row: MembershipRow, role: ProjectRole | None) -> None:
+    # The row is locked: of two changes at once, the second sees the first one's role and counts from there.
+    changes = domain.moved(row.role, role)
+    if not changes:
+        return
+    if row.role is None:
+        row.since = datetime.now(UTC)
+    row.role = role
+    row.version += 1
+    session.flush()
+    _count(session, row.project_id, changes)
+    outbox.add(
+        session,
+        MembershipChanged(project_id=row.project_id, user_id=row.user_id, version=row.version, role=role),
+    )
+
+
+def _count(session: Session, project_id: UUID, changes: dict[ProjectRole, int]) -> None:
+    # inserted for a project's first member, added to what is there for all others
+    first = insert(ProjectRoleCounts).values(
+        project_id=project_id, **{role.value: changes.get(role, 0) for role in ProjectRole}
+    )
+    session.execute(
+        first.on_conflict_do_update(
+            index_elements=[ProjectRoleCounts.project_id],
+            set_={
+                role.value: getattr(ProjectRoleCounts, role.value) + first.excluded[role.value] for role in ProjectRole
+            },
+        )
+    )
+
+
+def _refuse_deleted(session: Session, project_id: UUID) -> None:
+    if session.get(DeletedProject, project_id) is not None:
+        raise Problem("gone", "The project was deleted.")
+
+
+def _to_member(row: MembershipRow, user: UserRow) -> Member:
+    assert row.role is not None
+    return Member(project_id=row.project_id, user=to_user(user), role=row.role, version=row.version, since=row.since)

@@ -1,0 +1,131 @@
+"""Tables of the members database."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from chassis.tables import attach
+from contracts.enums import UserState
+from contracts.permissions import ProjectRole, TeamRole
+
+
+class Base(DeclarativeBase):
+    """This service's tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {datetime: sa.DateTime(timezone=True), str: sa.Text}
+
+
+attach(Base.metadata)
+
+
+def _word(kind: type[StrEnum]) -> sa.Enum:
+    """A column of one of our enumerations, stored as its value."""
+    return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda kind: [each.value for each in kind])
+
+
+class UserRow(Base):
+    """A user. `version` rises with every change that others must hear of, ended sessions and tokens too."""
+
+    __tablename__ = "users"
+    __table_args__ = (sa.UniqueConstraint("email_key", name="users_email_key_unique"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    email: Mapped[str]
+    email_key: Mapped[str]  # what addresses are compared by: domain.email_key
+    name: Mapped[str]
+    password_hash: Mapped[str]  # argon2id, with its salt and parameters
+    team_role: Mapped[TeamRole] = mapped_column(_word(TeamRole))
+    state: Mapped[UserState] = mapped_column(_word(UserState))
+    version: Mapped[int] = mapped_column(sa.BigInteger)
+    created_at: Mapped[datetime]
+
+
+class SessionRow(Base):
+    """A sign-in. It ends by removing the row."""
+
+    __tablename__ = "sessions"
+    __table_args__ = (
+        sa.UniqueConstraint("secret_hash", name="sessions_secret_hash_unique"),
+        sa.Index("sessions_of_user", "user_id", "expires_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"))
+    secret_hash: Mapped[bytes]
+    device: Mapped[str]
+    created_at: Mapped[datetime]
+    last_used_at: Mapped[datetime]  # to the hour
+    expires_at: Mapped[datetime]
+
+
+class TokenRow(Base):
+    """A personal access token. Revoked ones stay, so that a secret never comes back to life."""
+
+    __tablename__ = "tokens"
+    __table_args__ = (
+        sa.UniqueConstraint("secret_hash", name="tokens_secret_hash_unique"),
+        sa.Index("tokens_of_user", "user_id", "id", postgresql_where=sa.text("revoked_at IS NULL")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"))
+    name: Mapped[str]
+    secret_hash: Mapped[bytes]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]  # to the hour
+    revoked_at: Mapped[datetime | None]
+
+
+class MembershipRow(Base):
+    """A user's role in a project; no role: was a member once. Rows stay, so that `version` never goes back."""
+
+    __tablename__ = "memberships"
+    __table_args__ = (
+        sa.Index("memberships_by_role", "project_id", "role", "user_id"),
+        sa.Index("memberships_of_user", "user_id", "project_id", postgresql_where=sa.text("role IS NOT NULL")),
+    )
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"), primary_key=True)
+    role: Mapped[ProjectRole | None] = mapped_column(_word(ProjectRole))
+    version: Mapped[int] = mapped_column(sa.BigInteger)
+    since: Mapped[datetime]
+
+
+class ProjectRoleCounts(Base):
+    """How many members a project has in each role: moved in the transaction that changes a membership.
+
+    One row a project, not one a role: two opposite changes of role would lock two rows in opposite order.
+    """
+
+    __tablename__ = "project_role_counts"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    manager: Mapped[int]
+    reviewer: Mapped[int]
+    labeler: Mapped[int]
+
+
+class TeamRoleCounts(Base):
+    """How many active owners and admins the team has: a table of one row, made by the first migration."""
+
+    __tablename__ = "team_role_counts"
+    __table_args__ = (sa.CheckConstraint('"only"', name="team_role_counts_one_row"),)
+
+    only: Mapped[bool] = mapped_column(primary_key=True)
+    owner: Mapped[int]
+    admin: Mapped[int]
+
+
+class DeletedProject(Base):
+    """A project that was deleted: nobody joins it, whichever message comes late."""
+
+    __tablename__ = "deleted_projects"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(sa.BigInteger)

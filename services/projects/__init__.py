@@ -1,0 +1,1 @@
+"""Projects, their specification, visibility, guidelines, auto-label set-up."""

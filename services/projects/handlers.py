@@ -1,0 +1,183 @@
+"""Use cases of projects."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from chassis import outbox, paging
+from chassis.ids import new_id
+from contracts.body import Specification
+from contracts.enums import Visibility
+from contracts.errors import Problem
+from contracts.events import ProjectChanged
+from contracts.rpc.projects import (
+    AddObjectClasses,
+    AutoLabel,
+    ChangeProject,
+    CreateProject,
+    ListProjects,
+    Project,
+    ProjectCards,
+    ProjectPage,
+)
+from services.projects import domain
+from services.projects.models import ProjectRow, RemovedPart
+
+
+def get_project(session: Session, project_id: UUID) -> Project:
+    """A project; Problem `not_found`."""
+    return _to_project(_row(session, project_id))
+
+
+def get_project_cards(session: Session, project_id: UUID) -> ProjectCards:
+    """A project with what the overview shows of it; Problem `not_found`."""
+    row = _row(session, project_id)
+    return ProjectCards(project=_to_project(row), guidelines=row.guidelines, auto_label=AutoLabel())
+
+
+def list_projects(session: Session, request: ListProjects) -> ProjectPage:
+    """The projects that somebody may see, newest first."""
+    query = sa.select(ProjectRow)
+    if not request.everything:
+        mine = ProjectRow.id == sa.any_(sa.cast(list(request.member_of), sa.ARRAY(sa.Uuid)))
+        query = query.where(mine if request.own_only else mine | (ProjectRow.visibility == Visibility.PUBLIC))
+    if request.name is not None:
+        query = query.where(ProjectRow.name == request.name)
+    if request.cursor:
+        (last,) = paging.decode(request.cursor, UUID)
+        query = query.where(ProjectRow.id < last)
+    rows = session.scalars(query.order_by(ProjectRow.id.desc()).limit(request.limit + 1)).all()
+    more = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
+    return ProjectPage(items=tuple(_to_project(row) for row in rows[: request.limit]), next=more)
+
+
+def create_project(session: Session, request: CreateProject) -> Project:
+    """Make a project; Problem `name_taken`, `unsupported_data_type`, `validation_failed`."""
+    domain.check_data_type(request.data_type)
+    specification = domain.applied(Specification(), request.specification, new_id)
+    now = datetime.now(UTC)
+    values = {
+        "id": new_id(),
+        "name": request.name,
+        "description": request.description,
+        "data_type": request.data_type,
+        "visibility": request.visibility,
+        "specification": specification.model_dump(mode="json"),
+        "spec_version": 1,
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+        "created_by": request.actor,
+    }
+    made = insert(ProjectRow).values(values).on_conflict_do_nothing(index_elements=[ProjectRow.name])
+    row = session.scalar(made.returning(ProjectRow))
+    if row is None:
+        raise _name_taken(request.name)
+    return _announced(session, row)
+
+
+def change_project(session: Session, request: ChangeProject) -> Project:
+    """Change what is given; Problem `version_required`, `stale_version`, `name_taken`, `validation_failed`.
+
+    A specification replaces the present one: what it leaves out is removed. What asks for no difference makes none.
+    """
+    if request.specification is not None and request.expected_version is None:
+        raise Problem("version_required", "Send the project's version that your specification is based on.")
+    row = _row(session, request.project_id, lock=True)
+    if request.expected_version not in (None, row.version):
+        raise Problem(
+            "stale_version",
+            f"You read version {request.expected_version}; the project is at version {row.version}.",
+            expected_version=request.expected_version,
+            version=row.version,
+        )
+    if request.name is not None:
+        row.name = request.name
+    if request.description is not None:
+        row.description = request.description
+    if request.visibility is not None:
+        row.visibility = request.visibility
+    if request.specification is not None:
+        present = Specification.model_validate(row.specification)
+        _specify(session, row, domain.applied(present, request.specification, new_id))
+    return _saved(session, row)
+
+
+def add_object_classes(session: Session, request: AddObjectClasses) -> Project:
+    """Make sure that the project has these classes. Of two at once, the second sees the first one's classes."""
+    row = _row(session, request.project_id, lock=True)
+    present = Specification.model_validate(row.specification)
+    _specify(session, row, domain.with_classes(present, request.object_classes, new_id))
+    return _saved(session, row)
+
+
+def _row(session: Session, project_id: UUID, lock: bool = False) -> ProjectRow:
+    row = session.get(ProjectRow, project_id, with_for_update=True if lock else None)
+    if row is None:
+        raise Problem("not_found", "There is no such project.")
+    return row
+
+
+def _specify(session: Session, row: ProjectRow, specification: Specification) -> None:
+    present = Specification.model_validate(row.specification)
+    if specification == present:
+        return
+    now = datetime.now(UTC)
+    for part in domain.removed(present, specification):
+        session.add(RemovedPart(project_id=row.id, id=part.id, kind=part.kind, name=part.name, removed_at=now))
+    row.specification = specification.model_dump(mode="json")
+    row.spec_version += 1
+
+
+def _saved(session: Session, row: ProjectRow) -> Project:
+    if not session.is_modified(row):
+        return _to_project(row)
+    row.version += 1
+    row.updated_at = datetime.now(UTC)
+    try:
+        session.flush()
+    except sa.exc.IntegrityError as error:
+        if "projects_name_unique" in str(error.orig):
+            raise _name_taken(row.name) from error
+        raise
+    return _announced(session, row)
+
+
+def _announced(session: Session, row: ProjectRow) -> Project:
+    project = _to_project(row)
+    outbox.add(
+        session,
+        ProjectChanged(
+            project_id=project.id,
+            version=project.version,
+            name=project.name,
+            data_type=project.data_type.value,
+            visibility=project.visibility,
+            specification=project.specification,
+            spec_version=project.spec_version,
+        ),
+    )
+    return project
+
+
+def _name_taken(name: str) -> Problem:
+    return Problem("name_taken", f"There is a project named {name!r} already.")
+
+
+def _to_project(row: ProjectRow) -> Project:
+    return Project(
+        id=row.id,
+        name=row.name,
+        description=row.description,
+        data_type=row.data_type,
+        visibility=row.visibility,
+        specification=Specification.model_validate(row.specification),
+        spec_version=row.spec_version,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        created_by=row.created_by,
+    )

@@ -1,0 +1,66 @@
+"""Tables of the projects database."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from chassis.tables import attach
+from contracts.enums import DataType, Visibility
+
+
+class Base(DeclarativeBase):
+    """This service's tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: sa.DateTime(timezone=True),
+        str: sa.Text,
+        dict[str, Any]: JSONB,
+    }
+
+
+attach(Base.metadata)
+
+
+def _word(kind: type[StrEnum]) -> sa.Enum:
+    """A column of one of our enumerations, stored as its value."""
+    return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda kind: [each.value for each in kind])
+
+
+class ProjectRow(Base):
+    """A project, its specification as one document: it is read, changed and told of as a whole."""
+
+    __tablename__ = "projects"
+    __table_args__ = (
+        sa.UniqueConstraint("name", name="projects_name_unique"),
+        sa.Index("projects_public", "id", postgresql_where=sa.text("visibility = 'public'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
+    name: Mapped[str]
+    description: Mapped[str]
+    data_type: Mapped[DataType] = mapped_column(_word(DataType))
+    visibility: Mapped[Visibility] = mapped_column(_word(Visibility))
+    specification: Mapped[dict[str, Any]]  # contracts.body.Specification
+    spec_version: Mapped[int] = mapped_column(sa.BigInteger)
+    version: Mapped[int] = mapped_column(sa.BigInteger)
+    guidelines: Mapped[int] = mapped_column(server_default=sa.text("0"))  # how many there are
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+    created_by: Mapped[UUID]
+
+
+class RemovedPart(Base):
+    """A class, category or option that was removed: labels may still name it; its id is not given again."""
+
+    __tablename__ = "removed_parts"
+
+    project_id: Mapped[UUID] = mapped_column(sa.ForeignKey("projects.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    name: Mapped[str]
+    removed_at: Mapped[datetime]

@@ -1,0 +1,47 @@
+"""nameko entrypoints: wire to handler and back."""
+
+from sqlalchemy.orm import Session
+
+from chassis.rpc.server import Service, rpc
+from contracts.rpc.projects import (
+    AddObjectClasses,
+    ChangeProject,
+    CreateProject,
+    GetProject,
+    GetProjectCards,
+    ListProjects,
+    Project,
+    ProjectCards,
+    ProjectPage,
+)
+from services.projects import handlers
+
+
+class Projects(Service):
+    """RPC of the projects service (contracts.rpc.projects)."""
+
+    name = "projects"
+
+    @rpc
+    def get_project(self, session: Session, request: GetProject) -> Project:
+        return handlers.get_project(session, request.project_id)
+
+    @rpc
+    def get_project_cards(self, session: Session, request: GetProjectCards) -> ProjectCards:
+        return handlers.get_project_cards(session, request.project_id)
+
+    @rpc
+    def list_projects(self, session: Session, request: ListProjects) -> ProjectPage:
+        return handlers.list_projects(session, request)
+
+    @rpc
+    def create_project(self, session: Session, request: CreateProject) -> Project:
+        return handlers.create_project(session, request)
+
+    @rpc
+    def change_project(self, session: Session, request: ChangeProject) -> Project:
+        return handlers.change_project(session, request)
+
+    @rpc
+    def add_object_classes(self, session: Session, request: AddObjectClasses) -> Project:
+        return handlers.add_object_classes(session, request)
