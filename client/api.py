@@ -1,0 +1,377 @@
+"""The SDK: one method a route of the REST API, and the few combinations that everybody needs."""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+from uuid import UUID
+
+from . import live
+from .downloads import fetch
+from .transport import ApiError, Transport
+from .types import (
+    Action,
+    Asset,
+    AssetDraft,
+    Body,
+    Dataset,
+    Export,
+    Import,
+    ImportFormat,
+    Label,
+    LabelFilter,
+    LabelsAdded,
+    LabelWithBody,
+    LiveMessage,
+    Member,
+    ObjectClassDraft,
+    OnError,
+    Overview,
+    Project,
+    ProjectRole,
+    RegisteredAsset,
+    Status,
+    Token,
+    Upload,
+)
+from .uploads import Progress, Uploading, UploadSummary, put
+
+
+def _nothing(done: int, total: int) -> None:
+    """The progress of somebody who does not want to know."""
+
+
+class Labelyard:
+    """A server at `url`, as the user whose personal access token is given.
+
+    Answers are the API's JSON (see `types`). Any method raises `ApiError` when the server refuses,
+    `Unreachable` when it does not answer, and those that move files `TransferError`. A request is sent again
+    when the connection breaks or the answer is 503, at most four times. May be used from several threads.
+    """
+
+    def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0) -> None:
+        self.transport = Transport(url, token, timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self.transport.close()
+
+    # --- HTTP ---------------------------------------------------------------------------------------
+
+    def get(self, path: str, **params: Any) -> Any:
+        """GET a path below /api/v1; its JSON."""
+        return self.transport.request("GET", path, params=params).json()
+
+    def post(self, path: str, body: Any = None) -> Any:
+        """POST JSON to a path below /api/v1; the answer's JSON, if any."""
+        response = self.transport.request("POST", path, json=body)
+        return response.json() if response.content else None
+
+    def pages(self, path: str, **params: Any) -> Iterator[Any]:
+        """Every item of a list, page by page."""
+        cursor: str | None = None
+        while True:
+            page = self.get(path, cursor=cursor, limit=200, **params)
+            yield from page["items"]
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+    # --- Who am I? ----------------------------------------------------------------------------------
+
+    def login(self, email: str, password: str) -> dict[str, Any]:
+        """Begin a session, for as long as this object lives; programs are better served with a token."""
+        session: dict[str, Any] = self.post("/auth/login", {"email": email, "password": password})
+        self.transport.http.headers["X-CSRF-Token"] = session["csrf_token"]
+        return session
+
+    def logout(self) -> None:
+        """End the session that `login` began."""
+        self.post("/auth/logout")
+
+    def me(self) -> dict[str, Any]:
+        """Who is signed in."""
+        answer: dict[str, Any] = self.get("/me")
+        return answer
+
+    def create_token(self, name: str, expires_at: str | None = None) -> Token:
+        """Make a personal access token; its `secret` is told only now."""
+        body = {"name": name} | ({"expires_at": expires_at} if expires_at else {})
+        token: Token = self.post("/me/tokens", body)
+        return token
+
+    def tokens(self) -> Iterator[Token]:
+        """My tokens, without their secrets."""
+        return self.pages("/me/tokens")
+
+    # --- Projects -----------------------------------------------------------------------------------
+
+    def projects(self, name: str | None = None) -> Iterator[Project]:
+        """Projects that I may see; with `name` the one of exactly that name."""
+        return self.pages("/projects", name=name)
+
+    def project(self, project_id: str) -> Project:
+        """A project by id."""
+        project: Project = self.get(f"/projects/{project_id}")
+        return project
+
+    def find_project(self, name_or_id: str) -> Project | None:
+        """A project by name, else by id; None if there is none that I may see."""
+        for project in self.projects(name=name_or_id):
+            if project["name"] == name_or_id:
+                return project
+        try:
+            return self.project(str(UUID(name_or_id)))
+        except ValueError:
+            return None
+        except ApiError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def create_project(
+        self,
+        name: str,
+        classes: Sequence[ObjectClassDraft] = (),
+        *,
+        description: str = "",
+        visibility: str = "private",
+    ) -> Project:
+        """Make a project that labels images."""
+        project: Project = self.post(
+            "/projects",
+            {
+                "name": name,
+                "description": description,
+                "data_type": "image",
+                "visibility": visibility,
+                "specification": {"object_classes": list(classes)},
+            },
+        )
+        return project
+
+    def change_project(self, project_id: str, version: int, **changes: Any) -> Project:
+        """Change name, description, visibility or specification; refused (412) if `version` is stale."""
+        path = f"/projects/{project_id}"
+        response = self.transport.request("PATCH", path, json=changes, headers=_if_match(version))
+        project: Project = response.json()
+        return project
+
+    def members(self, project_id: str) -> Iterator[Member]:
+        """A project's members."""
+        return self.pages(f"/projects/{project_id}/members")
+
+    def add_member(
+        self,
+        project_id: str,
+        email: str,
+        role: ProjectRole,
+        *,
+        name: str | None = None,
+        password: str | None = None,
+    ) -> Member:
+        """Give a user a role; with `name` and `password` a user who does not exist is made."""
+        body = {"email": email, "role": role, "name": name, "password": password}
+        member: Member = self.post(f"/projects/{project_id}/members", _given(body))
+        return member
+
+    def overview(self, project_id: str) -> Overview:
+        """The Projects Overview as I may see it."""
+        overview: Overview = self.get(f"/projects/{project_id}/overview")
+        return overview
+
+    def live(self, project_id: str) -> Iterator[LiveMessage]:
+        """The cards that move, now and at every change; reconnects for ever once it has been connected."""
+        return live.follow(self.transport, project_id)
+
+    # --- The data library ---------------------------------------------------------------------------
+
+    def datasets(self) -> Iterator[Dataset]:
+        """All datasets."""
+        return self.pages("/datasets")
+
+    def assets(self, dataset: str, state: str | None = None) -> Iterator[Asset]:
+        """A dataset's assets, by data key."""
+        return self.pages(f"/datasets/{_segment(dataset)}/assets", state=state)
+
+    def register_assets(self, dataset: str, items: Sequence[AssetDraft]) -> list[RegisteredAsset]:
+        """Say which assets will be uploaded, at most 1,000; answers in the order asked. Makes the dataset."""
+        answer = self.post(f"/datasets/{_segment(dataset)}/assets", {"items": list(items)})
+        registered: list[RegisteredAsset] = answer["items"]
+        return registered
+
+    def complete_assets(self, dataset: str, ids: Sequence[str], wait: int = 10) -> list[Asset]:
+        """Say that these uploads have ended; the assets after at most `wait` (0 to 20) seconds."""
+        answer = self.post(f"/datasets/{_segment(dataset)}/assets:complete", {"ids": list(ids), "wait": wait})
+        assets: list[Asset] = answer["items"]
+        return assets
+
+    def upload_assets(
+        self,
+        dataset: str,
+        paths: Mapping[str, Path],
+        *,
+        progress: Progress = _nothing,
+        patience: float = 120.0,
+    ) -> UploadSummary:
+        """Upload files by data key, eight at a time, and wait until the server has verified them.
+
+        What is stored already is not sent again. A file that fails does not stop the others: the summary
+        names it and says why. `patience`: how many seconds the server may go without verifying any.
+        """
+        return Uploading(self, dataset, paths, progress).run(patience)
+
+    # --- Labels -------------------------------------------------------------------------------------
+
+    def add_labels(
+        self,
+        project_id: str,
+        *,
+        assets: Sequence[str] | None = None,
+        dataset: str | None = None,
+        data_keys: Sequence[str] | None = None,
+    ) -> LabelsAdded:
+        """Make labels of stored assets: of these ids, or of a dataset (all of it, or these data keys)."""
+        body = _given({"assets": assets, "dataset": dataset, "data_keys": data_keys})
+        added: LabelsAdded = self.post(f"/projects/{project_id}/labels:add", body)
+        return added
+
+    def labels(self, project_id: str, **where: Any) -> Iterator[Label]:
+        """Labels that I may see, newest first; `where` as in LabelFilter."""
+        return self.pages(f"/projects/{project_id}/labels", **where)
+
+    def label(self, project_id: str, label_id: str) -> LabelWithBody:
+        """One label with its body."""
+        label: LabelWithBody = self.get(f"/projects/{project_id}/labels/{label_id}")
+        return label
+
+    def save_body(self, project_id: str, label_id: str, version: int, body: Body) -> Label:
+        """Replace a label's body; refused (412) if `version` is stale."""
+        path = f"/projects/{project_id}/labels/{label_id}/body"
+        response = self.transport.request("PUT", path, json=body, headers=_if_match(version))
+        label: Label = response.json()
+        return label
+
+    def act(
+        self,
+        project_id: str,
+        label_id: str,
+        action: Action,
+        *,
+        comment: str | None = None,
+        user_id: str | None = None,
+    ) -> Label:
+        """One action of a label's life: `comment` to reject, `user_id` to assign."""
+        body = _given({"comment": comment, "user_id": user_id})
+        label: Label = self.post(f"/projects/{project_id}/labels/{label_id}:{action}", body)
+        return label
+
+    # --- Imports ------------------------------------------------------------------------------------
+
+    def upload_annotations(self, project_id: str, path: Path) -> str:
+        """Upload an annotation file for `start_import`; what comes out is its `upload`."""
+        body = {"filename": path.name, "size": path.stat().st_size}
+        upload: Upload = self.post(f"/projects/{project_id}/uploads", body)
+        put(self.transport.storage, upload["policy"], path)
+        return upload["upload"]
+
+    def start_import(
+        self,
+        project_id: str,
+        upload: str,
+        format: ImportFormat,
+        dataset: str,
+        *,
+        status: Status = "in_progress",
+        on_error: OnError = "keep_good",
+        create_classes: bool = True,
+    ) -> Import:
+        """Import annotations for the assets of a dataset; labels are made where missing."""
+        started: Import = self.post(
+            f"/projects/{project_id}/imports",
+            {
+                "upload": upload,
+                "format": format,
+                "dataset": dataset,
+                "status": status,
+                "on_error": on_error,
+                "create_classes": create_classes,
+            },
+        )
+        return started
+
+    def import_(self, project_id: str, import_id: str) -> Import:
+        """An import, with its report so far."""
+        found: Import = self.get(f"/projects/{project_id}/imports/{import_id}")
+        return found
+
+    def await_import(self, running: Import, progress: Progress = _nothing) -> Import:
+        """Wait until an import has ended."""
+        while running["state"] in ("queued", "running"):
+            progress(running["done"], running.get("total") or 0)
+            time.sleep(0.3)
+            running = self.import_(running["project_id"], running["id"])
+        progress(running["done"], running.get("total") or running["done"])
+        return running
+
+    # --- Exports ------------------------------------------------------------------------------------
+
+    def create_export(
+        self, project_id: str, *, name: str | None = None, where: LabelFilter | None = None
+    ) -> Export:
+        """Ask for an export of the labels that `where` selects."""
+        body = _given({"name": name, "format": "native", "filter": where})
+        export: Export = self.post(f"/projects/{project_id}/exports", body)
+        return export
+
+    def exports(self, project_id: str) -> Iterator[Export]:
+        """A project's exports, newest first."""
+        return self.pages(f"/projects/{project_id}/exports")
+
+    def export(self, project_id: str, export_id: str) -> Export:
+        """One export."""
+        export: Export = self.get(f"/projects/{project_id}/exports/{export_id}")
+        return export
+
+    def await_export(self, export: Export) -> Export:
+        """Wait until an export has ended."""
+        while export["state"] in ("queued", "running"):
+            time.sleep(0.3)
+            export = self.export(export["project_id"], export["id"])
+        return export
+
+    def download_export(self, export: Export, target: Path, progress: Progress = _nothing) -> None:
+        """Download an export that is done; `target` appears only whole, with the right size and sha256."""
+        path = f"/projects/{export['project_id']}/exports/{export['id']}/download"
+        link = self.transport.request("GET", path).headers["location"]
+        fetch(
+            self.transport.storage,
+            link,
+            target,
+            size=export.get("size"),
+            sha256=export.get("sha256"),
+            progress=progress,
+        )
+
+
+def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _if_match(version: int) -> dict[str, str]:
+    return {"If-Match": f'"{version}"'}
+
+
+def _segment(name: str) -> str:
+    """A name as one segment of a path."""
+    return quote(name, safe="")

@@ -1,0 +1,36 @@
+"""The commands, one module for each part of the command line."""
+
+from __future__ import annotations
+
+import click
+
+from ..api import Labelyard
+from ..credentials import present
+from ..output import Command
+from ..types import Project
+
+FAILED = 1
+PARTLY_DONE = 3
+
+
+class Group(click.Group):
+    """A group of commands."""
+
+    command_class = Command
+    group_class = type
+
+
+def connect() -> Labelyard:
+    """The server, signed in; raises NotSignedIn."""
+    credentials = present()
+    return Labelyard(credentials.url, credentials.token)
+
+
+def the_project(api: Labelyard, name_or_id: str) -> Project:
+    """The project that is meant, or a message that says how to find it."""
+    project = api.find_project(name_or_id)
+    if project is None:
+        raise click.ClickException(
+            f"There is no project {name_or_id!r}, or none that you may see. `labelyard project list` shows yours."
+        )
+    return project

@@ -1,0 +1,82 @@
+"""What a command says: its result on standard output, as text or JSON; progress and remarks on standard error."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+
+from . import uploads
+
+
+class Output:
+    """Where a command's words go. With `as_json` its result is one JSON document, and it makes no remarks."""
+
+    def __init__(self) -> None:
+        self.as_json = False
+        self.out = Console(highlight=False)
+        self.err = Console(stderr=True, highlight=False)
+
+    def result(self, value: Any, drawn: RenderableType) -> None:
+        """The command's result, in the form asked for."""
+        if self.as_json:
+            self.json(value)
+        else:
+            self.out.print(drawn)
+
+    def json(self, value: Any) -> None:
+        """One line of JSON."""
+        click.echo(json.dumps(value, ensure_ascii=False))
+
+    def say(self, words: RenderableType) -> None:
+        """A remark on the way."""
+        if not self.as_json:
+            self.err.print(words)
+
+    def error(self, code: str, words: str, **more: Any) -> None:
+        """Why the command failed."""
+        if self.as_json:
+            click.echo(json.dumps({"error": {"code": code, "detail": words, **more}}, ensure_ascii=False), err=True)
+        else:
+            click.echo(f"labelyard: {words}", err=True)
+
+    @contextmanager
+    def progress(self, what: str, *, in_bytes: bool = False) -> Iterator[uploads.Progress]:
+        """A bar while something is done, on a terminal only. Tell what comes out how much is done, of how much."""
+        count: ProgressColumn = DownloadColumn() if in_bytes else MofNCompleteColumn()
+        columns = (TextColumn("{task.description}"), BarColumn(), count)
+        with Progress(*columns, console=self.err, disable=not self.err.is_terminal, transient=True) as bar:
+            task = bar.add_task(what, total=None)
+
+            def tell(done: int, total: int) -> None:
+                bar.update(task, completed=done, total=total or None)
+
+            yield tell
+
+
+class Command(click.Command):
+    """A command that takes --json too, so that it may stand before the command or behind it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.params.append(json_option())
+
+
+def json_option() -> click.Option:
+    """--json: tells the Output of this run."""
+
+    def set_json(context: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            context.ensure_object(Output).as_json = True
+
+    return click.Option(
+        ["--json"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=set_json,
+        help="Machine-readable output.",
+    )

@@ -1,0 +1,263 @@
+"""What the API answers, as typed dictionaries: the JSON itself, so a newer server's further fields are kept.
+
+Ids are UUIDs as text, times RFC 3339 UTC as text.
+"""
+
+from typing import Any, Literal, NotRequired, TypedDict
+
+Status = Literal["in_progress", "submitted", "skipped"]
+Review = Literal["not_submitted", "rejected", "pending_review", "approved"]
+ProjectRole = Literal["manager", "reviewer", "labeler"]
+JobState = Literal["queued", "running", "done", "failed", "canceled"]
+OnError = Literal["keep_good", "all_or_nothing"]
+ImportFormat = Literal["voc", "coco"]
+Action = Literal[
+    "submit", "skip", "approve", "reject", "reopen", "initialize",
+    "assign_labeler", "unassign_labeler", "assign_reviewer", "unassign_reviewer",
+]  # fmt: skip
+
+
+class User(TypedDict):
+    """A user of the installation."""
+
+    id: str
+    email: str
+    name: str
+    team_role: str
+
+
+class Token(TypedDict):
+    """A personal access token; `secret` only in the answer that made it."""
+
+    id: str
+    name: str
+    created_at: str
+    expires_at: NotRequired[str | None]
+    secret: NotRequired[str | None]
+
+
+class ObjectClass(TypedDict):
+    """A class of objects; `color` as #rrggbb."""
+
+    id: str
+    name: str
+    annotation_type: str
+    color: str
+
+
+class ObjectClassDraft(TypedDict):
+    """A class to be made; with `id`, one that is there already."""
+
+    id: NotRequired[str]
+    name: str
+    annotation_type: str
+    color: NotRequired[str]
+
+
+class Specification(TypedDict):
+    """What is labeled in a project."""
+
+    object_classes: list[ObjectClass]
+    image_categories: list[dict[str, Any]]
+
+
+class Project(TypedDict):
+    """A project."""
+
+    id: str
+    name: str
+    description: str
+    data_type: str
+    visibility: str
+    specification: Specification
+    version: int
+    created_at: str
+    updated_at: str
+
+
+class Member(TypedDict):
+    """A user's role in a project."""
+
+    project_id: str
+    user: User
+    role: ProjectRole
+
+
+class Dataset(TypedDict):
+    """A named collection of assets."""
+
+    id: str
+    name: str
+    created_at: str
+
+
+class Asset(TypedDict):
+    """One raw item; what the server has not verified yet is None."""
+
+    id: str
+    dataset: str
+    data_key: str
+    state: Literal["registered", "stored", "rejected"]
+    reason: NotRequired[str | None]
+    size: NotRequired[int | None]
+    sha256: NotRequired[str | None]
+    width: NotRequired[int | None]
+    height: NotRequired[int | None]
+
+
+class AssetDraft(TypedDict):
+    """An asset to be uploaded; `size` in bytes."""
+
+    data_key: str
+    size: int
+    content_type: NotRequired[str]
+    sha256: NotRequired[str]
+
+
+class UploadPolicy(TypedDict):
+    """A signed permission to upload one object: POST `fields`, then `file`, to `url`."""
+
+    url: str
+    fields: dict[str, str]
+
+
+class RegisteredAsset(TypedDict):
+    """An asset and how to upload it; `code` and `detail` say why it was refused."""
+
+    asset: Asset | None
+    data_key: str
+    upload: NotRequired[UploadPolicy | None]
+    code: NotRequired[str | None]
+    detail: NotRequired[str | None]
+
+
+class Upload(TypedDict):
+    """A place for a file that an import reads."""
+
+    upload: str
+    policy: UploadPolicy
+
+
+class Label(TypedDict):
+    """The record of one asset in one project."""
+
+    id: str
+    project_id: str
+    asset_id: str
+    dataset: str
+    data_key: str
+    width: int
+    height: int
+    status: Status
+    review: Review
+    round: int
+    assignee: NotRequired[str | None]
+    reviewer: NotRequired[str | None]
+    submitter: NotRequired[str | None]
+    objects: NotRequired[dict[str, int]]
+    version: int
+    updated_at: str
+
+
+class Body(TypedDict):
+    """What was annotated on one asset (the Suite's schema 0.4)."""
+
+    objects: list[dict[str, Any]]
+    categories: NotRequired[dict[str, Any]]
+
+
+class LabelWithBody(Label):
+    """A label and its body."""
+
+    body: Body
+
+
+class LabelsAdded(TypedDict):
+    """How many labels were made, and how many assets had one already."""
+
+    created: int
+    existing: int
+    ids: NotRequired[list[str] | None]
+
+
+class ImportFault(TypedDict):
+    """One thing that an import refused."""
+
+    file: str
+    line: NotRequired[int | None]
+    object: NotRequired[str | None]
+    code: str
+    detail: str
+
+
+class ImportReport(TypedDict):
+    """What an import did; `errors` holds the first 1,000 of `error_count`."""
+
+    files: int
+    labels: int
+    objects: int
+    objects_by_class: dict[str, int]
+    error_count: int
+    errors: list[ImportFault]
+
+
+class Import(TypedDict):
+    """An import, running or ended."""
+
+    id: str
+    project_id: str
+    state: JobState
+    done: int
+    total: NotRequired[int | None]
+    report: ImportReport
+    failure: NotRequired[str | None]
+
+
+class Export(TypedDict):
+    """A label export; `size` in bytes."""
+
+    id: str
+    project_id: str
+    name: str
+    state: JobState
+    labels: NotRequired[int | None]
+    objects: NotRequired[int | None]
+    size: NotRequired[int | None]
+    sha256: NotRequired[str | None]
+    failure: NotRequired[str | None]
+    created_at: str
+
+
+class LabelFilter(TypedDict, total=False):
+    """Which labels: several values of one field: any of them; several fields: all of them."""
+
+    status: list[Status]
+    review: list[Review]
+    assignee: list[str]
+    dataset: str
+    data_key: str
+    has_open_issues: bool
+    updated_since: str
+
+
+class Card(TypedDict):
+    """A card of the overview: its data, or why it could not be had."""
+
+    state: Literal["ok", "unavailable"]
+    data: NotRequired[dict[str, Any]]
+    reason: NotRequired[str]
+
+
+class Overview(TypedDict):
+    """The Projects Overview. Cards that the viewer may not see are absent."""
+
+    project: dict[str, Any]
+    viewer: dict[str, Any]
+    cards: dict[str, Card]
+
+
+class LiveMessage(TypedDict):
+    """One message of the stream: the counters' version, and the cards that follow them."""
+
+    version: int
+    cards: dict[str, Any]
