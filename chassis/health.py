@@ -5,6 +5,7 @@ loop writes, so it also tells when that loop hangs. In eventlet processes it is 
 """
 
 import json
+import sys
 import time
 from collections.abc import Callable
 from http import HTTPStatus
@@ -12,18 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-if TYPE_CHECKING:
+if TYPE_CHECKING or "eventlet" not in sys.modules:
     import http.server as http_server
     import threading
 else:
-    try:
-        from eventlet import patcher
+    from eventlet import patcher
 
-        http_server = patcher.original("http.server")
-        threading = patcher.original("threading")
-    except ImportError:
-        import http.server as http_server
-        import threading
+    http_server = patcher.original("http.server")
+    threading = patcher.original("threading")
 
 HUNG_AFTER = 10.0
 """Seconds without a heartbeat after which the main loop counts as hung."""
