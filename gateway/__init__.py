@@ -1,1 +1,1 @@
-"""The gateway: REST /api/v1, the live stream, the composed overview. It keeps nothing and knows services by contract."""
+"""The gateway: REST /api/v1, the live stream, the composed overview. It keeps no state of its own."""

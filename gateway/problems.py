@@ -47,7 +47,7 @@ class ProblemDocument(BaseModel):
     title: str
     status: int
     detail: str
-    code: str = Field(json_schema_extra={"enum": sorted(CODES)})
+    code: str = Field(json_schema_extra={"enum": [*CODES]})
     correlation_id: str
     errors: list[Fault] | None = None
 

@@ -1,0 +1,306 @@
+"""The live stream: counters pushed to whoever watches a project, as server-sent events.
+
+Announcements are hints. For each (project, scope) that somebody watches the hub asks analytics once, at most 20 times
+a second, and puts the answer into every stream's slot. A slot holds one state: a newer one replaces it, so a reader
+that is slow or stuck costs nobody else anything. Each stream is written by its own thread (gunicorn's).
+"""
+
+import select
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from chassis import metrics
+from chassis.logs import get_logger
+from contracts.errors import Problem
+from contracts.events import (
+    CountersChanged,
+    EventData,
+    MembershipChanged,
+    PrincipalChanged,
+    ProjectChanged,
+    ProjectDeleted,
+)
+from contracts.permissions import Role
+from contracts.rpc.analytics import Counters, GetCounters
+from gateway.overview import Away, live_cards
+
+log = get_logger()
+
+PACE = 0.05
+"""Seconds between two questions for the same counters: 20 a second."""
+
+HEARTBEAT = 15.0
+"""Seconds between a stream's heartbeats; each looks again at state and permission."""
+
+RETRY = 1.0
+"""Seconds until counters are asked for again after their service did not answer."""
+
+ASK_DEADLINE = 2.0
+SEND_TIMEOUT = 20.0
+"""Seconds after which a reader that takes nothing is given up."""
+
+WATCH = 0.5
+"""Seconds between looks at whether the process stops or the reader has gone."""
+
+
+@dataclass(frozen=True)
+class Topic:
+    """The counters of a project, or with `user_id` of that user's labels."""
+
+    project_id: UUID
+    user_id: UUID | None
+
+
+@dataclass
+class _Watched:
+    streams: set["Stream"] = field(default_factory=set)
+    latest: Counters | None = None
+    dirty: bool = False
+    busy: bool = False
+    due: float = 0.0
+
+
+class Stream:
+    """One reader: the slot that the hub fills, and what wakes its thread."""
+
+    def __init__(self, topic: Topic, role: Role, user_id: UUID | None) -> None:
+        self.topic = topic
+        self.role = role
+        self.user_id = user_id
+        self._wake = threading.Condition()
+        self._slot: Counters | None = None
+        self._doubted = False
+
+    def offer(self, counters: Counters) -> None:
+        """Put a state into the slot; never waits."""
+        with self._wake:
+            self._slot = counters
+            self._wake.notify()
+
+    def doubt(self) -> None:
+        """Whether this reader may still read must be looked at now."""
+        with self._wake:
+            self._doubted = True
+            self._wake.notify()
+
+    def first(self, seconds: float) -> Counters | None:
+        """The state in the slot, taken out; None if there is none after `seconds`."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._slot is not None, seconds)
+            taken, self._slot = self._slot, None
+            return taken
+
+    def wait(self, seconds: float) -> tuple[Counters | None, bool]:
+        """The state in the slot, taken out, and whether the reader is doubted; after at most `seconds`."""
+        with self._wake:
+            self._wake.wait_for(lambda: self._slot is not None or self._doubted, seconds)
+            taken, doubted = self._slot, self._doubted
+            self._slot, self._doubted = None, False
+            return taken, doubted
+
+
+class Hub:
+    """All streams of this process, and the threads that fetch for them.
+
+    Args:
+        fetch: asks for counters, with seconds to wait; raises Problem.
+        cap: how many streams there may be.
+        threads: how many counters are asked for at a time.
+    """
+
+    def __init__(self, fetch: Callable[[GetCounters, float], Counters], cap: int, threads: int = 4) -> None:
+        self._fetch = fetch
+        self._cap = cap
+        self._threads = threads
+        self._changed = threading.Condition()
+        self._watched: dict[Topic, _Watched] = {}
+        self._count = 0
+        self._stopped = False
+
+    def start(self) -> None:
+        """Start fetching."""
+        for number in range(self._threads):
+            threading.Thread(target=self._work, name=f"live-{number}", daemon=True).start()
+
+    def stop(self) -> None:
+        """End every stream."""
+        with self._changed:
+            self._stopped = True
+            self._changed.notify_all()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether streams must end."""
+        return self._stopped
+
+    def open(self, topic: Topic, role: Role, user_id: UUID | None) -> Stream:
+        """A new stream, to be closed again; `busy` beyond the cap. The present state is on its way to the slot."""
+        stream = Stream(topic, role, user_id)
+        with self._changed:
+            if self._count >= self._cap or self._stopped:
+                raise Problem("busy", "There are as many live streams as this gateway holds.")
+            self._count += 1
+            metrics.streams.set(self._count)
+            watched = self._watched.setdefault(topic, _Watched())
+            watched.streams.add(stream)
+            watched.dirty = True
+            self._changed.notify()
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        """The stream has ended; once more does nothing."""
+        with self._changed:
+            watched = self._watched.get(stream.topic)
+            if watched is None or stream not in watched.streams:
+                return
+            watched.streams.remove(stream)
+            self._count -= 1
+            metrics.streams.set(self._count)
+            if not watched.streams and not watched.busy:
+                del self._watched[stream.topic]
+
+    def look_again(self, topic: Topic) -> None:
+        """Ask for the present state, whether or not anything was announced."""
+        with self._changed:
+            if (watched := self._watched.get(topic)) is not None:
+                watched.dirty = True
+                self._changed.notify()
+
+    def heard(self, event: EventData) -> None:
+        """Take an event: a hint that counters moved, or something that may end a reader's right."""
+        if isinstance(event, CountersChanged):
+            self._announced({each.project_id: each.version for each in event.projects})
+        elif isinstance(event, PrincipalChanged):
+            self._doubt(lambda stream: stream.user_id == event.user_id)
+        elif isinstance(event, MembershipChanged):
+            self._doubt(
+                lambda stream: stream.topic.project_id == event.project_id and stream.user_id == event.user_id
+            )
+        elif isinstance(event, ProjectChanged | ProjectDeleted):
+            self._doubt(lambda stream: stream.topic.project_id == event.project_id)
+
+    def listening(self, yes: bool) -> None:
+        """Events are heard again: anything may have changed meanwhile."""
+        if yes:
+            self._doubt(lambda _: True)
+            with self._changed:
+                for watched in self._watched.values():
+                    watched.dirty = True
+                self._changed.notify_all()
+
+    def _announced(self, versions: dict[UUID, int]) -> None:
+        with self._changed:
+            for topic, watched in self._watched.items():
+                version = versions.get(topic.project_id)
+                if version is not None and (watched.latest is None or watched.latest.version < version):
+                    watched.dirty = True
+                    self._changed.notify()
+
+    def _doubt(self, picks: Callable[[Stream], bool]) -> None:
+        with self._changed:
+            doubted = [each for watched in self._watched.values() for each in watched.streams if picks(each)]
+        for stream in doubted:
+            stream.doubt()
+
+    def _work(self) -> None:
+        while (topic := self._next()) is not None:
+            counters: Counters | None = None
+            pause = PACE
+            try:
+                counters = self._fetch(
+                    GetCounters(project_id=topic.project_id, user_id=topic.user_id), ASK_DEADLINE
+                )
+            except Problem as problem:
+                log.info("counters are not to be had", project_id=topic.project_id, code=problem.code)
+                pause = RETRY
+            except Exception:
+                log.exception("could not fetch counters", project_id=topic.project_id)
+                pause = RETRY
+            self._fetched(topic, counters, pause)
+
+    def _next(self) -> Topic | None:
+        """The next topic that is due, marked busy; None at the end."""
+        with self._changed:
+            while not self._stopped:
+                now = time.monotonic()
+                waiting = [(watched.due, topic) for topic, watched in self._watched.items() if _wants(watched)]
+                due, topic = min(waiting, key=lambda each: each[0], default=(now + HEARTBEAT, None))
+                if topic is not None and due <= now:
+                    watched = self._watched[topic]
+                    watched.dirty, watched.busy = False, True
+                    return topic
+                self._changed.wait(due - now)
+            return None
+
+    def _fetched(self, topic: Topic, counters: Counters | None, pause: float) -> None:
+        with self._changed:
+            watched = self._watched[topic]
+            watched.busy = False
+            watched.due = time.monotonic() + pause
+            if not watched.streams:
+                del self._watched[topic]
+                return
+            if counters is None:
+                watched.dirty = True
+            elif watched.latest is None or counters.version >= watched.latest.version:
+                watched.latest = counters
+                for stream in watched.streams:
+                    stream.offer(counters)
+            if watched.dirty:
+                self._changed.notify()
+
+
+def _wants(watched: _Watched) -> bool:
+    return watched.dirty and not watched.busy
+
+
+def messages(
+    hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: Callable[[], bool]
+) -> Iterator[bytes]:
+    """What is written to a reader: the present state, every newer one, and heartbeats.
+
+    Ends when the hub stops, the reader has `gone`, or is no longer allowed to read (asked at each heartbeat, and
+    when an event gives a reason). Where the present state is not to be had in time, the cards say so.
+    """
+    yield b"retry: 1000\n\n"
+    first = stream.first(ASK_DEADLINE)
+    version = -1 if first is None else first.version
+    yield message(stream.role, first or Away("deadline_exceeded"))
+    beat_at = time.monotonic() + HEARTBEAT
+    while not hub.stopped and not gone():
+        counters, doubted = stream.wait(min(WATCH, max(0.0, beat_at - time.monotonic())))
+        beats = time.monotonic() >= beat_at
+        if (doubted or beats) and not still_allowed():
+            return
+        if counters is not None and counters.version > version:
+            version = counters.version
+            yield message(stream.role, counters)
+        if beats:
+            beat_at = time.monotonic() + HEARTBEAT
+            hub.look_again(stream.topic)
+            yield b": still here\n\n"
+
+
+def message(role: Role, counters: Counters | Away) -> bytes:
+    """One event of the stream: `cards`, its id the counters' version."""
+    cards = live_cards(role, counters).model_dump_json()
+    if isinstance(counters, Away):
+        return f'event: cards\ndata: {{"version":0,"cards":{cards}}}\n\n'.encode()
+    version = counters.version
+    return f'event: cards\nid: {version}\ndata: {{"version":{version},"cards":{cards}}}\n\n'.encode()
+
+
+def reader_gone(connection: socket.socket | None) -> bool:
+    """Whether the reader has closed its end (it has nothing to say, so whatever can be read is the end)."""
+    if connection is None:
+        return False
+    try:
+        poll = select.poll()  # select() can't take file numbers above 1,023
+        poll.register(connection, select.POLLIN)
+        return bool(poll.poll(0)) and connection.recv(1, socket.MSG_PEEK) == b""
+    except OSError:
+        return True

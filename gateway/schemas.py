@@ -1,0 +1,235 @@
+"""What requests carry: bodies and queries. Unknown fields are refused. Answers are the models of contracts."""
+
+from typing import Annotated, Literal
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
+
+from contracts.body import Name, SpecificationDraft
+from contracts.enums import (
+    AssetState,
+    DataType,
+    ExportFormat,
+    ImportFormat,
+    OnError,
+    Review,
+    Status,
+    Visibility,
+)
+from contracts.message import Message, Strict, Time
+from contracts.permissions import ProjectRole, Role
+from contracts.rpc.labels import Asset, AssetDraft, DataKey, LabelFilter
+from contracts.rpc.projects import Project
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError("not the name of a time zone, as in Europe/Berlin") from None
+    return name
+
+
+DatasetName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^/\x00-\x1f\x7f]+$")
+]
+"""A dataset's name stands in addresses, so it has no slash."""
+
+Email = Annotated[str, StringConstraints(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")]
+Comment = Annotated[str, StringConstraints(max_length=10_000)]
+TimeZone = Annotated[str, AfterValidator(_known_zone)]
+
+
+class PageQuery(Strict):
+    """Which part of a list: `cursor` is the `next` of the part before."""
+
+    cursor: str | None = Field(default=None, max_length=2000)
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class LoginBody(Strict):
+    email: str = Field(max_length=320)
+    password: str = Field(max_length=1000)
+
+
+class TokenBody(Strict):
+    name: str = Field(min_length=1, max_length=200)
+    expires_at: Time | None = None
+
+
+class DatasetBody(Strict):
+    name: DatasetName
+
+
+class AssetsQuery(PageQuery):
+    state: AssetState | None = None
+
+
+class RegisterAssetsBody(Strict):
+    items: tuple[AssetDraft, ...] = Field(min_length=1, max_length=1000)
+
+
+class CompleteAssetsBody(Strict):
+    """`wait`: seconds that the answer may take until the assets are verified."""
+
+    ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
+    wait: float = Field(default=10, ge=0, le=20)
+
+
+class Assets(Message):
+    """Assets in the order asked for."""
+
+    items: tuple[Asset, ...]
+
+
+class AssetLinkQuery(Strict):
+    """`project_id`: read it as one of this project's labeled assets."""
+
+    project_id: UUID | None = None
+
+
+class ProjectsQuery(PageQuery):
+    """`name`: just the project of exactly that name."""
+
+    name: str | None = Field(default=None, max_length=200)
+
+
+class ProjectFigures(Message):
+    """How far a project's labels are; `mine`: those that are assigned to the asker."""
+
+    scope: Literal["project", "mine"]
+    total: int
+    submitted: int
+    reviewed: int
+    version: int
+
+
+class ProjectEntry(Project):
+    """A project in a list. No `counters`: nobody can say at present."""
+
+    role: Role
+    counters: ProjectFigures | None = None
+
+
+class ProjectEntryPage(Message):
+    """Projects, newest first."""
+
+    items: tuple[ProjectEntry, ...]
+    next: str | None = None
+
+
+class ProjectBody(Strict):
+    name: Name
+    description: Comment = ""
+    data_type: DataType = DataType.IMAGE
+    visibility: Visibility = Visibility.PRIVATE
+    specification: SpecificationDraft = SpecificationDraft()
+
+
+class ProjectChangeBody(Strict):
+    """What is given is changed. A `specification` needs If-Match."""
+
+    name: Name | None = None
+    description: Comment | None = None
+    visibility: Visibility | None = None
+    specification: SpecificationDraft | None = None
+
+
+class OverviewQuery(Strict):
+    """`tz`: the time zone that "today" is meant in."""
+
+    tz: TimeZone = "UTC"
+
+
+class AddLabelsBody(Strict):
+    """Which assets get labels: `assets`, or a `dataset`, all of it or those of `data_keys`."""
+
+    assets: tuple[UUID, ...] | None = Field(default=None, min_length=1, max_length=5000)
+    dataset: DatasetName | None = None
+    data_keys: tuple[DataKey, ...] | None = Field(default=None, min_length=1, max_length=5000)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "AddLabelsBody":
+        if (self.assets is None) == (self.dataset is None):
+            raise ValueError("give either assets or a dataset")
+        if self.data_keys is not None and self.dataset is None:
+            raise ValueError("data_keys need a dataset")
+        return self
+
+
+class UploadBody(Strict):
+    """`size` in bytes."""
+
+    filename: str = Field(min_length=1, max_length=1000)
+    size: int = Field(ge=1, le=5 * 1024**3)
+
+
+class ImportBody(Strict):
+    upload: UUID
+    format: ImportFormat
+    dataset: DatasetName
+    status: Literal[Status.IN_PROGRESS, Status.SUBMITTED] = Status.IN_PROGRESS
+    on_error: OnError = OnError.KEEP_GOOD
+    create_classes: bool = False
+
+
+class LabelsQuery(PageQuery):
+    """Which labels. Several values of one field: any of them; several fields: all of them."""
+
+    status: tuple[Status, ...] | None = Field(default=None, max_length=3)
+    review: tuple[Review, ...] | None = Field(default=None, max_length=4)
+    assignee: tuple[UUID, ...] | None = Field(default=None, max_length=100)
+    dataset: str | None = Field(default=None, max_length=200)
+    data_key: str | None = Field(default=None, max_length=1000)
+    has_open_issues: bool | None = None
+    updated_since: Time | None = None
+
+    @property
+    def filter(self) -> LabelFilter:
+        """The same, for the labels service."""
+        return LabelFilter(**self.model_dump(exclude={"cursor", "limit"}))
+
+
+class CommentBody(Strict):
+    comment: Comment | None = None
+
+
+class AssignBody(Strict):
+    """Whom to assign, and as what."""
+
+    user_id: UUID
+    as_: Literal["labeler", "reviewer"] = Field(default="labeler", alias="as")
+
+
+class UnassignBody(Strict):
+    """What to take from whoever has it."""
+
+    as_: Literal["labeler", "reviewer"] = Field(default="labeler", alias="as")
+
+
+class ExportBody(Strict):
+    name: Name | None = None
+    format: ExportFormat = ExportFormat.NATIVE
+    filter: LabelFilter = LabelFilter()
+
+
+class RenameBody(Strict):
+    name: Name
+
+
+class MembersQuery(PageQuery):
+    role: ProjectRole | None = None
+
+
+class MemberBody(Strict):
+    """With `name` and `password`, a user who does not exist is made."""
+
+    email: Email
+    role: ProjectRole
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    password: str | None = Field(default=None, min_length=8, max_length=1000)
+
+
+class RoleBody(Strict):
+    role: ProjectRole
