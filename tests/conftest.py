@@ -1,11 +1,11 @@
 """Fixtures that every test may use. Servers are real, private, and started once for the whole run."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
-from deploy.local.system import System
 
+from deploy.local.system import System
 from tests.support import temporary_system
 
 
@@ -31,3 +31,27 @@ def settings_environment(servers: System) -> Iterator[dict[str, str]]:
         servers.run("chassis", "migrate")
         servers.run("chassis", "topology")
         yield servers.environment
+
+
+@pytest.fixture(scope="session")
+def system() -> Iterator[System]:
+    """A complete running Labelyard of its own, servers included, for end-to-end and fault tests.
+
+    `url` and `owner` say where and as whom to sign in; `stop(name)`, `start(name)` and
+    `supervisor.kill(name)` act on the processes of deploy/local/processes.py. Leave it as you found it.
+    """
+    with temporary_system("system") as system:
+        system.up(say=print)
+        yield system
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Adds the end of each process's log to the report of a failed test that used `system`."""
+    report = yield
+    system = getattr(item, "funcargs", {}).get("system")
+    if report.failed and isinstance(system, System):
+        for program in system.supervisor.states():
+            lines = system.supervisor.last_lines(program.name)
+            report.sections.append((f"log of {program.name} ({program.state})", lines))
+    return report

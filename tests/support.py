@@ -1,4 +1,4 @@
-"""Real servers, and a whole running system, for the tests: the machinery of `make up` in a folder that goes away."""
+"""Real servers, and a whole running system, made by what `make up` uses, in a folder that goes away."""
 
 import contextlib
 import shutil
@@ -19,7 +19,9 @@ def temporary_system(name: str) -> Iterator[System]:
     """
     home = Path(tempfile.mkdtemp(prefix=f"labelyard-{name}-"))
     home.chmod(0o755)  # so that the servers' own users come through
-    system = System(State.load_or_create(home), given={}, die_with_parent=True)
+    state = State.load_or_create(home)
+    state.port("gateway")  # a private one: 8080 is for people
+    system = System(state, given={}, die_with_parent=True)
     try:
         yield system
     finally:

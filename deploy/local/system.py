@@ -44,7 +44,13 @@ class System:
 
     @property
     def url(self) -> str:
+        """Where the gateway answers."""
         return self.environment["LABELYARD_PUBLIC_URL"]
+
+    @property
+    def owner(self) -> tuple[str, str]:
+        """E-mail address and password of the first owner."""
+        return self.environment["LABELYARD_OWNER_EMAIL"], self.environment["LABELYARD_OWNER_PASSWORD"]
 
     def up(self, say: Say) -> None:
         """Brings everything up and waits until it is ready; what runs as it should is left alone."""
@@ -82,12 +88,19 @@ class System:
 
     def start_processes(self, say: Say) -> None:
         """Starts Labelyard's own processes and waits until each answers that it is ready."""
-        names = [process.name for process in PROCESSES]
-        self.supervisor.start(names)
-        waiting = [name for name in names if not self.is_ready(name)]
+        waiting = [process.name for process in PROCESSES if not self.is_ready(process.name)]
         if waiting:
             say(f"starting {', '.join(waiting)}")
-        self._wait_for({name: partial(self.is_ready, name) for name in waiting})
+        self.start(*waiting)
+
+    def start(self, *processes: str) -> None:
+        """Starts processes that were stopped and waits until they are ready."""
+        self.supervisor.start(processes)
+        self._wait_for({name: partial(self.is_ready, name) for name in processes})
+
+    def stop(self, *processes: str) -> None:
+        """Stops processes cleanly; they stay down until they are started."""
+        self.supervisor.stop(processes)
 
     def run(self, module: str, *arguments: str) -> str:
         """Runs `python -m module` in the system's environment; gives back what it printed."""
@@ -102,9 +115,11 @@ class System:
         return self._readiness(process)[0]
 
     def health(self) -> list[Health]:
-        """Every program with its health, the servers first."""
-        with ThreadPoolExecutor(len(PROCESSES) + len(self.servers)) as pool:
-            return list(pool.map(self._health, self.supervisor.states()))
+        """Every program with its health, in the order in which they start."""
+        order = [program.name for program in self._programs()]
+        states = sorted(self.supervisor.states(), key=lambda state: order.index(state.name))
+        with ThreadPoolExecutor(len(states)) as pool:
+            return list(pool.map(self._health, states))
 
     def down(self) -> None:
         """Stops everything; the processes first, then the servers."""
@@ -131,13 +146,16 @@ class System:
         return self.state.port(f"health {process}")
 
     def _readiness(self, process: str) -> tuple[bool, str]:
+        """Whether a process is ready and, if not, what it says is missing."""
+        address = f"http://127.0.0.1:{self._health_port(process)}/readyz"
         try:
-            answer = urllib3.request(
-                "GET", f"http://127.0.0.1:{self._health_port(process)}/readyz", timeout=2, retries=False
-            )
+            answer = urllib3.request("GET", address, timeout=2, retries=False)
         except urllib3.exceptions.HTTPError:
             return False, "no answer"
-        return answer.status == 200, answer.data.decode(errors="replace").strip()
+        if answer.status == 200:
+            return True, ""
+        missing = [name for name, there in answer.json()["dependencies"].items() if not there]
+        return False, f"waits for {', '.join(missing)}" if missing else "not ready yet"
 
     def _health(self, program: ProgramState) -> Health:
         if program.name in {process.name for process in PROCESSES}:

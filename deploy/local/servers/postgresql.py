@@ -98,9 +98,7 @@ class PostgreSQL:
         version = "*"
         if (self._data / "PG_VERSION").exists():
             version = (self._data / "PG_VERSION").read_text().strip()
-        folders = sorted(
-            Path("/usr/lib/postgresql").glob(f"{version}/bin"), key=lambda folder: int(folder.parent.name)
-        )
+        folders = sorted(Path("/usr/lib/postgresql").glob(f"{version}/bin"), key=lambda folder: int(folder.parent.name))
         if not folders:
             raise LocalError(f"no PostgreSQL {version} below /usr/lib/postgresql: run deploy/local/bootstrap")
         return folders[-1]

@@ -29,9 +29,7 @@ class RabbitMQ:
         self._folder = state.folder / "rabbitmq"
 
     def url(self) -> str:
-        return (
-            f"amqp://{NAME}:{self._state.secret('rabbitmq')}@127.0.0.1:{self._state.port('rabbitmq')}/{NAME}"
-        )
+        return f"amqp://{NAME}:{self._state.secret('rabbitmq')}@127.0.0.1:{self._state.port('rabbitmq')}/{NAME}"
 
     def prepare(self) -> None:
         """Makes the folders and writes the configuration; user and virtual host are made at first boot."""

@@ -1,0 +1,46 @@
+# Labelyard. `make` alone lists what there is.
+
+PYTHON := .venv/bin/python
+INSTALLED := test -x $(PYTHON) || { echo "nothing is installed yet: make up" >&2; exit 1; }
+
+.PHONY: help up down status logs test check bench lock bootstrap
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: ## install what is missing, start everything, load a demo, show it
+	@deploy/local/bootstrap
+	@$(PYTHON) -m deploy.local up
+
+down: ## stop everything; PURGE=1 removes all data too
+	@test ! -x $(PYTHON) || $(PYTHON) -m deploy.local down $(if $(PURGE),--purge)
+
+status: ## every process with its health
+	@$(INSTALLED); $(PYTHON) -m deploy.local status
+
+logs: ## follow the logs; NAME=gateway for one process
+	@$(INSTALLED); $(PYTHON) -m deploy.local logs $(NAME)
+
+test: check ## all checks, then all tests, against servers of their own
+	$(PYTHON) -m pytest
+
+check: bootstrap ## style, types, walls between packages, API and message schemas
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy
+	.venv/bin/lint-imports
+	$(PYTHON) -m contracts.schemas --check
+	$(PYTHON) -m gateway.openapi --check
+
+bench: bootstrap ## measured claims, each against a floor or a peer in the same run
+	$(PYTHON) -m benchmarks
+
+lock: bootstrap ## rewrite requirements*.txt from requirements*.in
+	@for set in requirements requirements-local requirements-dev; do \
+	  env -u UV_INDEX_URL -u UV_EXTRA_INDEX_URL .venv/bin/uv --no-config pip compile -q --universal --python-version 3.11 \
+	    --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+	    $$set.in -o $$set.txt || exit 1; \
+	done
+
+bootstrap:
+	@deploy/local/bootstrap dev
