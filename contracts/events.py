@@ -220,6 +220,7 @@ class ExportChanged(EventData):
     state: JobState
     done: int = 0
     total: int | None = None
+    deleted: bool = False
 
 
 class ProjectVersion(Message):
