@@ -1,8 +1,8 @@
 """COCO: one JSON document with `images`, `categories` and `annotations` (cocodataset.org, "Data format").
 
-An annotation becomes one object: a keypoint object if any of its keypoints is labeled, else a polygon if it has
-a polygon segmentation, else a box. Run-length masks and crowd regions have no counterpart in a body: each is an
-error.
+An annotation becomes one object: a keypoint object if any of its keypoints is labeled, else a polygon if it
+has a polygon segmentation, else a box. Run-length masks and crowd regions have no counterpart in a body: each
+is an error.
 """
 
 import json
@@ -86,9 +86,7 @@ def _sort(document: BinaryIO, database: sqlite3.Connection, file: str) -> Iterat
         raise Refused(ErrorCode.UNKNOWN_STRUCTURE, "the document lists no images")
 
 
-def _store_image(
-    database: sqlite3.Connection, image: dict[str, Any], image_id: str | None, place: str
-) -> None:
+def _store_image(database: sqlite3.Connection, image: dict[str, Any], image_id: str | None, place: str) -> None:
     data_key = text(image.get("file_name"), "file_name")
     values = (image_id, data_key, extent(image.get("width")), extent(image.get("height")))
     _insert_once(database, "INSERT OR IGNORE INTO image VALUES (?, ?, ?, ?)", values)
@@ -147,9 +145,7 @@ def _shape(entry: dict[str, Any]) -> tuple[AnnotationType, dict[str, Any]]:
     if not isinstance(bbox, list) or len(bbox) != 4:
         raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"bbox is not [x, y, width, height]: {shown(bbox)}")
     fields = ("x", "y", "width", "height")
-    return AnnotationType.BOX, {
-        field: number(value, field) for field, value in zip(fields, bbox, strict=True)
-    }
+    return AnnotationType.BOX, {field: number(value, field) for field, value in zip(fields, bbox, strict=True)}
 
 
 def _keypoints(values: Any) -> list[dict[str, Any]]:
@@ -161,9 +157,7 @@ def _keypoints(values: Any) -> list[dict[str, Any]]:
     points: list[dict[str, Any]] = []
     for x, y, v in zip(values[::3], values[1::3], values[2::3], strict=True):
         if v not in (0, 1, 2):
-            raise Refused(
-                ErrorCode.UNKNOWN_STRUCTURE, f"a keypoint's visibility is not 0, 1 or 2: {shown(v)}"
-            )
+            raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"a keypoint's visibility is not 0, 1 or 2: {shown(v)}")
         state = {"visible": v == 2, "valid": v > 0}
         points.append({"x": number(x, "x"), "y": number(y, "y"), "state": state})
     return points if any(point["state"]["valid"] for point in points) else []
@@ -202,9 +196,7 @@ def _objects(database: sqlite3.Connection, image_id: str, file: str) -> Iterator
             if class_name is None:
                 raise Refused(ErrorCode.UNKNOWN_CATEGORY, f"there is no category {category_id}")
             if size > MAX_LABEL_BYTES:
-                raise Refused(
-                    ErrorCode.TOO_LARGE, f"its image has more than {MAX_LABEL_BYTES} bytes of geometry"
-                )
+                raise Refused(ErrorCode.TOO_LARGE, f"its image has more than {MAX_LABEL_BYTES} bytes of geometry")
             annotation_type = AnnotationType(kind)
             geometry = json.loads(coord)
             if annotation_type is AnnotationType.KEYPOINT:

@@ -33,10 +33,10 @@ def number(value: object, field: str) -> float:
     if value is None:
         raise Refused(ErrorCode.MISSING_FIELD, f"{field} is missing")
     try:
-        if isinstance(value, bool) or not isinstance(value, str | int | float) or "_" in str(value):
-            raise ValueError
-        found = float(value)
+        found = float(value) if isinstance(value, str | int | float) else math.nan
     except (ValueError, OverflowError):
+        found = math.nan
+    if isinstance(value, bool) or (isinstance(value, str) and "_" in value):  # Python alone takes these
         found = math.nan
     if not math.isfinite(found):
         raise Refused(ErrorCode.NOT_A_NUMBER, f"{field} is not a finite number: {shown(value)}")

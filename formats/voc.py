@@ -9,10 +9,12 @@ width = xmax - xmin. The original devkit counted pixels from 1 with both ends in
 VOC files today, and BCCD's own `boxes.csv`, mean corners as drawn; shifting them would move every box.
 """
 
+import errno
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import BinaryIO
 from xml.sax import SAXParseException
@@ -41,9 +43,18 @@ _LABEL_FIELDS = {
 }
 _OBJECT_FIELDS = {(*_OBJECT, "name"): "name"} | {(*_OBJECT, "bndbox", corner): corner for corner in _CORNERS}
 _FIELDS = _LABEL_FIELDS | _OBJECT_FIELDS
+_DEEPEST = max(map(len, _FIELDS))
 # LZMA and BZIP2 members are refused: their decoders may ask for gigabytes, and nobody packs annotations so.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, ValueError)
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    ValueError,
+)
 
 
 def read(archive: BinaryIO, name: str = "") -> Iterator[ParsedLabel | ParseError]:
@@ -54,9 +65,10 @@ def read(archive: BinaryIO, name: str = "") -> Iterator[ParsedLabel | ParseError
     a time: one file, and the archive's directory.
     """
     try:
-        opened = zipfile.ZipFile(archive)
-    except _BROKEN_ZIP as error:
-        yield ParseError(name, None, None, ErrorCode.NOT_ZIP, f"not a zip archive: {error}")
+        with _damage_refused("not a zip archive"):
+            opened = zipfile.ZipFile(archive)
+    except Refused as error:
+        yield ParseError(name, None, None, error.code, error.detail)
         return
     with opened:
         members = sorted(filter(_is_annotation, opened.infolist()), key=lambda member: member.filename)
@@ -109,7 +121,8 @@ class _Handler(ContentHandler):
         self.objects: list[ParsedObject] = []
         self.errors: list[ParseError] = []
         self._locator: Locator | None = None
-        self._path: list[str] = []
+        self._depth = 0
+        self._path: list[str] = []  # no deeper than what is read, or deep nesting would cost the square of it
         self._text: list[str] | None = None
         self._object: dict[str, str] = {}
         self._repeated: str | None = None
@@ -120,26 +133,32 @@ class _Handler(ContentHandler):
         self._locator = locator
 
     def startElement(self, name: str, attrs: AttributesImpl) -> None:
-        self._path.append(name)
-        if self._path == ["annotation"]:
+        self._depth += 1
+        self._text = None
+        if self._depth > _DEEPEST:
             return
-        if len(self._path) == 1:
-            raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"the root element is {shown(name)}, not 'annotation'")
+        self._path.append(name)
         path = tuple(self._path)
+        if self._depth == 1 and name != "annotation":
+            raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"the root element is {shown(name)}, not 'annotation'")
         if path == _OBJECT:
             self._object, self._repeated = {}, None
             self._line = self._locator.getLineNumber() if self._locator else None
             self._position += 1
-        self._text = [] if path in _FIELDS else None
+        if path in _FIELDS:
+            self._text = []
 
     def characters(self, content: str) -> None:
         if self._text is not None:
             self._text.append(content)
 
     def endElement(self, name: str) -> None:
+        self._depth -= 1
+        if self._depth >= _DEEPEST:
+            return
         path = tuple(self._path)
         self._path.pop()
-        if self._text is not None and path in _FIELDS:
+        if self._text is not None:
             self._store(path, "".join(self._text))
         elif path == _OBJECT:
             self._end_object()
@@ -187,9 +206,18 @@ def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
     if member.file_size > MAX_FILE_BYTES:
         detail = f"the file unpacks to {member.file_size} bytes, more than {MAX_FILE_BYTES}"
         raise Refused(ErrorCode.TOO_LARGE, detail)
+    with _damage_refused("the file is damaged"), archive.open(member) as file:
+        # read with a limit: without one, zipfile unpacks what the member holds, not what it declares
+        return file.read(MAX_FILE_BYTES)
+
+
+@contextmanager
+def _damage_refused(what: str) -> Iterator[None]:
     try:
-        with archive.open(member) as file:
-            # read with a limit: without one, zipfile unpacks what the member holds, not what it declares
-            return file.read(MAX_FILE_BYTES)
-    except _BROKEN_ZIP as error:
-        raise Refused(ErrorCode.NOT_ZIP, f"the file is damaged: {error}") from error
+        yield
+    except _DAMAGE as error:
+        raise Refused(ErrorCode.NOT_ZIP, f"{what}: {error}") from error
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # that is a seek to where a damaged directory points; else the stream fails
+            raise
+        raise Refused(ErrorCode.NOT_ZIP, f"{what}: it points outside of itself") from error

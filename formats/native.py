@@ -1,0 +1,174 @@
+"""Labelyard's own export: one JSON document, described by `native.schema.json` beside this file.
+
+    {"format": "labelyard", "version": 1, "project": {…}, "exported_at": "…", "labels": [{…}, …]}
+
+It is written in pieces, so that parts of it can be made apart and joined: `header()`, then labels (or parts made of
+them) joined by SEPARATOR, then FOOTER. The same input always gives the same bytes: compact UTF-8 JSON, the fields of
+the document and of a label in the order above, those of anything inside sorted. Times are RFC 3339 in UTC.
+"""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
+
+from contracts.enums import Review, Status
+from formats.json_stream import MAX_VALUES, OVERSIZED, members
+from formats.types import ErrorCode, ParseError, Refused
+from formats.values import extent, mapping, number, shown
+
+FORMAT = "labelyard"
+VERSION = 1
+SEPARATOR = b","
+FOOTER = b"]}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """A label with its body, as exported. Labels stand in the order of their ids.
+
+    `image_info`: width and height in pixels. `tags`: names. `assignee`: who labels it, as the exporting service
+    names people. `objects`: each with id, class_id, class_name, annotation_type, annotation and properties;
+    `categories`: the answers under `properties`, both as in a Suite 0.4 export.
+    """
+
+    id: str
+    dataset: str
+    data_key: str
+    image_info: Mapping[str, int]
+    status: Status
+    review: Review
+    round: int
+    tags: Sequence[str]
+    assignee: str | None
+    created_at: datetime
+    updated_at: datetime
+    submitted_at: datetime | None
+    reviewed_at: datetime | None
+    objects: Sequence[Mapping[str, Any]]
+    categories: Mapping[str, Any]
+
+
+_FIELDS = tuple(field.name for field in fields(Label))
+
+
+def header(project: Mapping[str, Any], exported_at: datetime) -> bytes:
+    """The document up to its first label. Of `project`: id, name and specification."""
+    head = {
+        "format": FORMAT,
+        "version": VERSION,
+        "project": {field: project[field] for field in ("id", "name", "specification")},
+        "exported_at": exported_at,
+    }
+    return _members(head) + b',"labels":['
+
+
+def label(entry: Label) -> bytes:
+    """One label."""
+    return _members({field: getattr(entry, field) for field in _FIELDS}) + b"}"
+
+
+def read(document: BinaryIO, name: str = "") -> Iterator[Label | ParseError]:
+    """Yields a document's labels, one at a time in memory. `document`: a seekable stream; `name`: the `file` of
+    errors."""
+    head: dict[str, Any] = {}
+    try:
+        for key, index, value in members(document, ("labels",)):
+            if key != "labels":
+                head[key] = value
+                continue
+            if (head.get("format"), head.get("version")) != (FORMAT, VERSION):
+                detail = f"not a {FORMAT} document of version {VERSION}"
+                raise Refused(ErrorCode.UNSUPPORTED, detail)
+            if index is None:
+                raise Refused(ErrorCode.UNKNOWN_STRUCTURE, "labels is not an array")
+            place = f"labels[{index}]"
+            try:
+                yield _label(mapping(value, place))
+            except Refused as error:
+                yield ParseError(name, None, place, error.code, error.detail)
+    except Refused as error:
+        yield ParseError(name, None, None, error.code, error.detail)
+
+
+def _members(values: Mapping[str, Any]) -> bytes:
+    """A JSON object of `values` in their order, without its closing brace."""
+    return b"{" + b",".join(_json(key) + b":" + _json(value) for key, value in values.items())
+
+
+def _json(value: Any) -> bytes:
+    written = json.dumps(
+        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
+    )
+    return written.encode()
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise ValueError(f"a time without a zone: {value}")
+        return value.astimezone(UTC).isoformat().removesuffix("+00:00") + "Z"
+    if isinstance(value, Mapping):
+        return dict(value)
+    if isinstance(value, Sequence):
+        return list(value)
+    raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+def _label(entry: Mapping[str, Any]) -> Label:
+    if any(value is OVERSIZED for value in entry.values()):
+        raise Refused(ErrorCode.TOO_LARGE, f"holds more than {MAX_VALUES} values, or is nested too deeply")
+    info = mapping(entry.get("image_info"), "image_info")
+    width, height = extent(info.get("width")), extent(info.get("height"))
+    if width is None or height is None:
+        raise Refused(ErrorCode.MISSING_FIELD, "image_info has no width and height")
+    return Label(
+        id=_string(entry.get("id"), "id"),
+        dataset=_string(entry.get("dataset"), "dataset"),
+        data_key=_string(entry.get("data_key"), "data_key"),
+        image_info={"width": width, "height": height},
+        status=Status(_one_of(entry, "status", [*Status])),
+        review=Review(_one_of(entry, "review", [*Review])),
+        round=int(number(entry.get("round"), "round")),
+        tags=tuple(_string(tag, "a tag") for tag in _array(entry, "tags")),
+        assignee=None if entry.get("assignee") is None else _string(entry["assignee"], "assignee"),
+        created_at=_time(entry, "created_at"),
+        updated_at=_time(entry, "updated_at"),
+        submitted_at=None if entry.get("submitted_at") is None else _time(entry, "submitted_at"),
+        reviewed_at=None if entry.get("reviewed_at") is None else _time(entry, "reviewed_at"),
+        objects=tuple(mapping(item, "an object") for item in _array(entry, "objects")),
+        categories=mapping(entry.get("categories"), "categories"),
+    )
+
+
+def _string(value: object, field: str) -> str:
+    if not isinstance(value, str):
+        code = ErrorCode.MISSING_FIELD if value is None else ErrorCode.BAD_TEXT
+        raise Refused(code, f"{field} is not text: {shown(value)}")
+    return value
+
+
+def _one_of(entry: Mapping[str, Any], field: str, values: Sequence[str]) -> str:
+    value = _string(entry.get(field), field)
+    if value not in values:
+        raise Refused(ErrorCode.UNSUPPORTED, f"{field} is {shown(value)}, not one of {', '.join(values)}")
+    return value
+
+
+def _array(entry: Mapping[str, Any], field: str) -> list[Any]:
+    value = entry.get(field)
+    if not isinstance(value, list):
+        raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"{field} is not an array")
+    return value
+
+
+def _time(entry: Mapping[str, Any], field: str) -> datetime:
+    written = _string(entry.get(field), field)
+    try:
+        moment = datetime.fromisoformat(written)
+    except ValueError:
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Refused(ErrorCode.BAD_TEXT, f"{field} is not a time with a zone: {shown(written)}")
+    return moment.astimezone(UTC)
