@@ -1,0 +1,128 @@
+"""The command line: what is said where, exit codes, sign-in, folders."""
+
+import io
+import json
+import stat
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client import cli, credentials, folders
+from tests.unit.client.api_server import Answer, Server, problem
+
+PROJECT = {"id": "p", "name": "Cells", "visibility": "private", "specification": {"object_classes": []}}
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    monkeypatch.delenv("LABELYARD_URL", raising=False)
+    monkeypatch.delenv("LABELYARD_TOKEN", raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def signed_in(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    monkeypatch.setenv("LABELYARD_URL", server.url)
+    monkeypatch.setenv("LABELYARD_TOKEN", "secret")
+    server.on("GET", "/projects", Answer(200, {"items": [PROJECT], "next": None}))
+    return server
+
+
+def test_login_keeps_a_token_for_its_owner_alone(
+    server: Server, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.on("POST", "/auth/login", Answer(200, {"csrf_token": "abc"}, {"Set-Cookie": "labelyard_session=s; Path=/"}))
+    server.on("POST", "/me/tokens", Answer(201, {"id": "t", "name": "n", "secret": "token-1"}))
+    server.on("POST", "/auth/logout", Answer(204, b""))
+    monkeypatch.setattr("sys.stdin", io.StringIO("pass word\n"))
+    assert cli.run(["login", "--url", server.url, "--email", "ann@example.org"]) == 0
+    assert server.requests[0].json == {"email": "ann@example.org", "password": "pass word"}
+    made = server.seen("POST", "/me/tokens")[0]
+    assert (made.headers["x-csrf-token"], made.headers["cookie"]) == ("abc", "labelyard_session=s")
+    assert stat.S_IMODE(credentials.path().stat().st_mode) == 0o600
+    assert credentials.present() == credentials.Credentials(server.url, "token-1")
+    assert "token-1" not in "".join(capsys.readouterr())
+
+
+def test_the_environment_goes_before_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
+    credentials.store(credentials.Credentials("http://a.example", "stored"))
+    assert credentials.present() == credentials.Credentials("http://a.example", "stored")
+    monkeypatch.setenv("LABELYARD_TOKEN", "given")
+    assert credentials.present() == credentials.Credentials("http://a.example", "given")
+    monkeypatch.setenv("LABELYARD_URL", "http://b.example/")
+    assert credentials.present() == credentials.Credentials("http://b.example", "given")
+    monkeypatch.delenv("LABELYARD_TOKEN")
+    with pytest.raises(credentials.NotSignedIn):  # a's token is not shown to b
+        credentials.present()
+
+
+def test_who_is_not_signed_in_is_told_how(capsys: Any) -> None:
+    assert cli.run(["project", "list"]) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert "labelyard login" in err
+
+
+def test_a_server_that_is_not_there_is_told_with_what_to_do(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    monkeypatch.setenv("LABELYARD_URL", "http://127.0.0.1:9")  # the discard port: nobody listens
+    monkeypatch.setenv("LABELYARD_TOKEN", "secret")
+    assert cli.run(["project", "list"]) == 1
+    assert "make up" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("arguments", [["--json", "project", "list"], ["project", "list", "--json"]])
+def test_json_may_stand_before_or_behind_the_command(signed_in: Server, capsys: Any, arguments: list[str]) -> None:
+    assert cli.run(arguments) == 0
+    assert json.loads(capsys.readouterr().out) == [PROJECT]
+
+
+def test_a_refusal_is_told_with_its_code_in_json(signed_in: Server, capsys: Any) -> None:
+    signed_in.on("POST", "/projects", problem(409, "name_taken", "There is a project of that name."))
+    assert cli.run(["project", "create", "Cells", "--json"]) == 1
+    out, err = capsys.readouterr()
+    assert not out
+    assert json.loads(err)["error"]["code"] == "name_taken"
+
+
+def test_classes_are_named_with_their_types(signed_in: Server, capsys: Any) -> None:
+    signed_in.on("POST", "/projects", Answer(201, PROJECT))
+    assert cli.run(["project", "create", "Cells", "--class", "RBC", "--class", "wall: inner:polygon"]) == 0
+    assert signed_in.requests[-1].json["specification"]["object_classes"] == [
+        {"name": "RBC", "annotation_type": "box"},
+        {"name": "wall: inner", "annotation_type": "polygon"},
+    ]
+    assert cli.run(["project", "create", "Cells", "--class", "RBC:bocks"]) == 2
+    assert "polygon" in capsys.readouterr().err
+
+
+def test_an_unknown_project_and_a_missing_folder_are_told(signed_in: Server, capsys: Any) -> None:
+    signed_in.on("GET", "/projects", Answer(200, {"items": [], "next": None}))
+    assert cli.run(["overview", "Nobody's"]) == 1
+    assert "labelyard project list" in capsys.readouterr().err
+    assert cli.run(["export", "Cells", "-o", "/no/such/folder/file.json"]) == 2
+    assert cli.run(["import", "voc", "/no/such/folder", "--project", "Cells"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("annotations", "images"), [("annotations", "images"), ("Annotations", "JPEGImages"), (".", ".")]
+)
+def test_voc_folders_are_known_by_their_parts(tmp_path: Path, annotations: str, images: str) -> None:
+    for part in (annotations, images):
+        (tmp_path / "voc" / part).mkdir(parents=True, exist_ok=True)
+    (tmp_path / "voc" / annotations / "one.xml").write_text("<annotation/>")
+    (tmp_path / "voc" / images / "one.JPG").write_bytes(b"x")
+    (tmp_path / "voc" / images / "notes.txt").write_bytes(b"x")
+    found_annotations, found_images = folders.voc(tmp_path / "voc")
+    assert list(folders.images(found_images)) == ["one.JPG"]
+    with folders.zipped_xml(found_annotations) as archive:
+        assert archive is not None
+        assert zipfile.ZipFile(archive).namelist() == ["one.xml"]
+    assert not archive.exists()
+
+
+def test_a_folder_without_annotations_is_wrong_usage(signed_in: Server, tmp_path: Path, capsys: Any) -> None:
+    assert cli.run(["import", "voc", str(tmp_path), "--project", "Cells"]) == 2
+    assert "no XML files" in capsys.readouterr().err
