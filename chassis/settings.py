@@ -37,6 +37,8 @@ class Settings(BaseSettings):
     health_port: int = Field(default=0, ge=0, le=65535)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
+    image_max_pixels: int = Field(default=100_000_000, ge=1)
+
     rpc_workers: int = Field(default=32, ge=1, le=1000)
     rpc_deadline: float = Field(default=2.0, gt=0, le=60)
 

@@ -18,7 +18,7 @@ from chassis.tables import attach
 class Base(DeclarativeBase):
     """Everything in this database."""
 
-    type_annotation_map = {  # noqa: RUF012 - SQLAlchemy's name
+    type_annotation_map = {
         str: sa.Text,
         UUID: pg.UUID(as_uuid=True),
         datetime: sa.DateTime(timezone=True),
@@ -149,7 +149,7 @@ class LabelHistory(Base):
 
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     label_id: Mapped[UUID] = mapped_column(primary_key=True)
-    version: Mapped[int] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     action: Mapped[str]
     actor: Mapped[UUID | None]
     at: Mapped[datetime]
@@ -196,7 +196,6 @@ class Import(Base):
     failure: Mapped[str | None]
     version: Mapped[int]
     created_by: Mapped[UUID]
-    role: Mapped[str]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
 

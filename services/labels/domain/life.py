@@ -66,9 +66,7 @@ class Transition:
     round: Round = Round.SAME
 
 
-def _from(
-    statuses: Iterable[Status] = Status, reviews: Iterable[Review] = Review
-) -> frozenset[tuple[Status, Review]]:
+def _from(statuses: Iterable[Status] = Status, reviews: Iterable[Review] = Review) -> frozenset[tuple[Status, Review]]:
     return frozenset(pair for pair in SEGMENTS if pair[0] in set(statuses) and pair[1] in set(reviews))
 
 
@@ -137,6 +135,11 @@ def decide(
     return _moved(label, transition, actor, at, user_id)
 
 
+def assigned(label: Standing, user_id: UUID) -> Standing:
+    """Where a label of the pool stands after somebody took it."""
+    return replace(label, assignee=user_id)
+
+
 def allowed_actions(label: Standing, actor: Actor) -> list[LabelAction]:
     """The actions that the life table allows this actor on this label now."""
     return [
@@ -172,9 +175,7 @@ def _is_self_review(label: Standing, action: LabelAction, actor: Actor) -> bool:
     return action in _REVIEWING and actor.role not in MANAGERS and label.submitter == actor.user_id
 
 
-def _moved(
-    label: Standing, transition: Transition, actor: Actor, at: datetime, user_id: UUID | None
-) -> Standing:
+def _moved(label: Standing, transition: Transition, actor: Actor, at: datetime, user_id: UUID | None) -> Standing:
     rounds = {Round.SAME: label.round, Round.NEXT: label.round + 1, Round.ZERO: 0}
     moved = replace(
         label,

@@ -1,0 +1,117 @@
+"""Acting on one label: the life table, its body, the pool."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from contracts.body import Body
+from contracts.enums import LabelAction, Status
+from contracts.errors import Problem
+from contracts.permissions import Role
+from contracts.rpc.labels import ActOnLabel, Actor, Label, SaveBody, TakeNext, Viewer
+from services.labels.domain import life
+from services.labels.domain.bodies import checked_body
+from services.labels.handlers import changes, copies
+from services.labels.handlers.copies import Owners
+from services.labels.handlers.labels import to_label, visible
+from services.labels.models import Label as LabelRow
+
+_ASSIGNABLE = {LabelAction.ASSIGN_LABELER: copies.WORKERS, LabelAction.ASSIGN_REVIEWER: copies.REVIEWERS}
+
+
+def act(session: Session, owners: Owners, request: ActOnLabel) -> Label:
+    """One action of the life table, except editing the body, which needs one."""
+    if request.action is LabelAction.EDIT_BODY:
+        raise Problem("validation_failed", "Save a body to edit it.")
+    now = datetime.now(UTC)
+    if request.action in _ASSIGNABLE:
+        # Asking who somebody is may take a while: not under the lock, and not for what is refused anyway.
+        _decided(_open(session, request), request, now)
+        assert request.user_id is not None
+        roles = _ASSIGNABLE[request.action]
+        copies.require_role(session, owners, request.project_id, request.user_id, roles)
+    label = _open(session, request, lock=True)
+    moved = _decided(label, request, now)
+    changes.apply(
+        session,
+        label,
+        moved,
+        action=request.action.value,
+        actor=request.actor.user_id,
+        at=now,
+        comment=request.comment,
+        body=changes.Stored.of(changes.EMPTY) if request.action is LabelAction.INITIALIZE else None,
+    )
+    return to_label(label, _eyes(request.actor))
+
+
+def save_body(session: Session, owners: Owners, request: SaveBody) -> Label:
+    """Replace a label's body."""
+    label = _open(session, request)
+    life.decide(changes.standing(label), LabelAction.EDIT_BODY, request.actor, at=datetime.now(UTC))
+    body = changes.Stored.of(_checked(session, owners, request, label))
+    label = _open(session, request, lock=True)
+    now = datetime.now(UTC)
+    moved = life.decide(changes.standing(label), LabelAction.EDIT_BODY, request.actor, at=now)
+    changes.apply(
+        session, label, moved, action=LabelAction.EDIT_BODY.value, actor=request.actor.user_id, at=now, body=body
+    )
+    return to_label(label, _eyes(request.actor))
+
+
+def take_next(session: Session, request: TakeNext) -> Label:
+    """Assign the oldest label that nobody has to the actor; nobody else gets the same."""
+    label = session.scalars(
+        sa.select(LabelRow)
+        .where(
+            LabelRow.project_id == request.project_id,
+            LabelRow.status == Status.IN_PROGRESS,
+            LabelRow.assignee.is_(None),
+        )
+        .order_by(LabelRow.id)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+    ).one_or_none()
+    if label is None:
+        raise Problem("not_found", "No label waits for somebody to work on it.")
+    actor, now = request.actor.user_id, datetime.now(UTC)
+    moved = life.assigned(changes.standing(label), actor)
+    changes.apply(session, label, moved, action="take_next", actor=actor, at=now)
+    return to_label(label, Viewer())
+
+
+def _open(session: Session, request: ActOnLabel | SaveBody, *, lock: bool = False) -> LabelRow:
+    """The label that somebody wants to change, at the version that they expect."""
+    label = visible(session, request.project_id, request.label_id, _eyes(request.actor), lock=lock)
+    if request.expected_version is not None and request.expected_version != label.version:
+        raise Problem("stale_version", f"The label is at version {label.version}.", version=label.version)
+    return label
+
+
+def _decided(label: LabelRow, request: ActOnLabel, at: datetime) -> life.Standing:
+    return life.decide(
+        changes.standing(label),
+        request.action,
+        request.actor,
+        at=at,
+        user_id=request.user_id,
+        comment=request.comment,
+    )
+
+
+def _checked(session: Session, owners: Owners, request: SaveBody, label: LabelRow) -> Body:
+    """The body as it is stored. What the project's copy does not know may only be newer than the copy."""
+    known = copies.specification(session, owners, request.project_id)
+    try:
+        return checked_body(request.body, known, label.width, label.height)
+    except Problem as problem:
+        if problem.code not in ("unknown_class", "unknown_category"):
+            raise
+    known = copies.specification(session, owners, request.project_id, ask=True)
+    return checked_body(request.body, known, label.width, label.height)
+
+
+def _eyes(actor: Actor) -> Viewer:
+    """Labelers see, and so act on, what is assigned to them."""
+    return Viewer(only_assignee=actor.user_id if actor.role is Role.LABELER else None)

@@ -1,0 +1,135 @@
+"""What this service knows of projects and members: versioned copies, fed by events, asked for when they fall short.
+
+A copy that would make a command fail may only be late, so its owner is asked before anything is refused.
+"""
+
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from contracts.body import Specification
+from contracts.enums import UserState
+from contracts.errors import Problem
+from contracts.events import MembershipChanged, ProjectChanged, ProjectDeleted
+from contracts.message import Message
+from contracts.permissions import ProjectRole, TeamRole
+from contracts.rpc import Request
+from contracts.rpc.members import GetRole
+from contracts.rpc.projects import GetProject
+from services.labels.models import MembershipCopy, ProjectCopy
+
+Answer = TypeVar("Answer", bound=Message)
+
+DEADLINE = 2.0
+"""Seconds to wait for an owner's answer."""
+
+WORKERS = frozenset(ProjectRole)
+"""Who can be given labels to work on."""
+
+REVIEWERS = frozenset({ProjectRole.REVIEWER, ProjectRole.MANAGER})
+"""Who can be given labels to review."""
+
+_AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "internal"})
+
+
+class Owners(Protocol):
+    """The services that own what is copied here: chassis.rpc.client.RpcClient."""
+
+    def call(self, request: Request[Answer], deadline: float) -> Answer:
+        """The answer within `deadline` seconds, or Problem."""
+        ...
+
+
+def project_changed(session: Session, event: ProjectChanged) -> None:
+    """Take a project's newer state."""
+    _take_project(session, event.project_id, event.version, event.specification, event.deleted)
+
+
+def project_deleted(session: Session, event: ProjectDeleted) -> None:
+    """Remember that a project is deleted, so that a late event does not revive it."""
+    _take_project(session, event.project_id, event.version, Specification(), True)
+
+
+def membership_changed(session: Session, event: MembershipChanged) -> None:
+    """Take a member's newer role. Labels stay with whom they are assigned to."""
+    _take_membership(session, event.project_id, event.user_id, event.version, event.role)
+
+
+def specification(session: Session, owners: Owners, project_id: UUID, *, ask: bool = False) -> Specification:
+    """What is labeled in a project; Problem `not_found` where there is none, `unavailable` if it can't be known.
+
+    With `ask`, the projects service is asked even if there is a copy, which then only stands in for its absence.
+    """
+    copy = session.get(ProjectCopy, project_id, populate_existing=True)
+    if copy is not None and not copy.deleted and not ask:
+        return Specification.model_validate(copy.specification)
+    try:
+        project = owners.call(GetProject(project_id=project_id), DEADLINE)
+    except Problem as problem:
+        if problem.code not in _AWAY:
+            raise
+        if copy is None:
+            raise Problem("unavailable", "The projects service does not answer.") from problem
+        if copy.deleted:
+            raise Problem("not_found", "The project was deleted.") from problem
+        return Specification.model_validate(copy.specification)
+    _take_project(session, project_id, project.version, project.specification, False)
+    return project.specification
+
+
+def require_project(session: Session, owners: Owners, project_id: UUID) -> None:
+    """Problem `not_found` unless there is such a project."""
+    specification(session, owners, project_id)
+
+
+def require_role(
+    session: Session, owners: Owners, project_id: UUID, user_id: UUID, roles: frozenset[ProjectRole]
+) -> None:
+    """Problem `not_a_member` unless the user has one of `roles` in the project, or is an owner or admin."""
+    copy = session.get(MembershipCopy, (project_id, user_id), populate_existing=True)
+    if copy is not None and copy.role in roles:
+        return
+    try:
+        found = owners.call(GetRole(project_id=project_id, user_id=user_id), DEADLINE)
+    except Problem as problem:
+        if problem.code in _AWAY:
+            raise Problem("unavailable", "The members service does not answer.") from problem
+        raise
+    if found.version:
+        _take_membership(session, project_id, user_id, found.version, found.role)
+    fits = found.role in roles or found.team_role in (TeamRole.OWNER, TeamRole.ADMIN)
+    if found.state is not UserState.ACTIVE or not fits:
+        raise Problem("not_a_member", f"{user_id} needs to be one of: {', '.join(sorted(roles))}.")
+
+
+def _take_project(
+    session: Session, project_id: UUID, version: int, specification: Specification, deleted: bool
+) -> None:
+    statement = insert(ProjectCopy).values(
+        project_id=project_id,
+        version=version,
+        deleted=deleted,
+        specification=specification.model_dump(mode="json"),
+    )
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[ProjectCopy.project_id],
+            set_={"version": new.version, "deleted": new.deleted, "specification": new.specification},
+            where=new.version > ProjectCopy.version,
+        )
+    )
+
+
+def _take_membership(session: Session, project_id: UUID, user_id: UUID, version: int, role: ProjectRole | None) -> None:
+    statement = insert(MembershipCopy).values(project_id=project_id, user_id=user_id, version=version, role=role)
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[MembershipCopy.project_id, MembershipCopy.user_id],
+            set_={"version": new.version, "role": new.role},
+            where=new.version > MembershipCopy.version,
+        )
+    )

@@ -1,0 +1,105 @@
+"""Imports as they are asked for and looked at; handlers/importing.py runs them."""
+
+from datetime import UTC, datetime
+from uuid import UUID
+
+from sqlalchemy.orm import Session
+
+from chassis import outbox
+from chassis.ids import new_id
+from chassis.objects import ObjectStore
+from contracts.enums import ImportFormat, JobState, OnError, Status
+from contracts.errors import Problem
+from contracts.events import ImportRequested
+from contracts.rpc.labels import CreateUpload, Import, ImportReport, StartImport, Upload
+from services.labels.handlers import copies
+from services.labels.handlers.copies import Owners
+from services.labels.handlers.library import find_dataset
+from services.labels.models import Import as ImportRow
+from services.labels.models import Upload as UploadRow
+
+UPLOAD_SECONDS = 6 * 3600
+"""How long the policy of an upload holds."""
+
+
+def upload_key(project_id: UUID, upload_id: UUID) -> str:
+    """Where the file of an upload stands."""
+    return f"imports/{project_id}/{upload_id}"
+
+
+def create_upload(session: Session, owners: Owners, store: ObjectStore, request: CreateUpload) -> Upload:
+    """A place for a file to import from."""
+    copies.require_project(session, owners, request.project_id)
+    row = UploadRow(
+        project_id=request.project_id,
+        id=new_id(),
+        filename=request.filename,
+        size=request.size,
+        created_by=request.actor.user_id,
+        created_at=datetime.now(UTC),
+    )
+    session.add(row)
+    key = upload_key(row.project_id, row.id)
+    policy = store.upload_policy(key, max_size=row.size, min_size=row.size, expires=UPLOAD_SECONDS)
+    return Upload(upload=row.id, policy=policy)
+
+
+def start_import(session: Session, owners: Owners, store: ObjectStore, request: StartImport) -> Import:
+    """Have an uploaded file imported; Problem `not_found` (upload, dataset), `not_ready` (not uploaded yet)."""
+    copies.require_project(session, owners, request.project_id)
+    upload = session.get(UploadRow, (request.project_id, request.upload))
+    if upload is None:
+        raise Problem("not_found", f"There is no upload {request.upload}.")
+    if store.size(upload_key(request.project_id, upload.id)) != upload.size:
+        raise Problem("not_ready", f"The file of upload {upload.id} has not arrived yet.")
+    dataset = find_dataset(session, request.dataset)
+    row = ImportRow(
+        project_id=request.project_id,
+        id=new_id(),
+        upload_id=upload.id,
+        format=request.format,
+        dataset_id=dataset.id,
+        dataset=dataset.name,
+        status=request.status,
+        on_error=request.on_error,
+        create_classes=request.create_classes,
+        state=JobState.QUEUED,
+        done=0,
+        total=None,
+        report=ImportReport().model_dump(mode="json"),
+        version=1,
+        created_by=request.actor.user_id,
+        created_at=datetime.now(UTC),
+    )
+    session.add(row)
+    outbox.add(session, ImportRequested(project_id=row.project_id, import_id=row.id))
+    return to_import(row)
+
+
+def get_import(session: Session, project_id: UUID, import_id: UUID) -> Import:
+    """An import; Problem `not_found`."""
+    row = session.get(ImportRow, (project_id, import_id))
+    if row is None:
+        raise Problem("not_found", f"There is no import {import_id}.")
+    return to_import(row)
+
+
+def to_import(row: ImportRow) -> Import:
+    """What others may know of an import."""
+    return Import(
+        id=row.id,
+        project_id=row.project_id,
+        format=ImportFormat(row.format),
+        dataset=row.dataset,
+        status=Status(row.status),
+        on_error=OnError(row.on_error),
+        state=JobState(row.state),
+        done=row.done,
+        total=row.total,
+        report=ImportReport.model_validate(row.report),
+        created_by=row.created_by,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        failure=row.failure,
+        version=row.version,
+    )

@@ -1,0 +1,258 @@
+"""Labels: making them of assets, and reading them."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from chassis import paging
+from chassis.ids import new_id
+from contracts.body import Body
+from contracts.enums import AssetState, Review, Status
+from contracts.errors import Problem
+from contracts.rpc.labels import (
+    AddLabels,
+    GetHistory,
+    HistoryEntry,
+    HistoryPage,
+    Label,
+    LabelFilter,
+    LabelPage,
+    LabelQuick,
+    LabelsAdded,
+    LabelWithBody,
+    ListLabels,
+    Viewer,
+)
+from services.labels.domain import life
+from services.labels.handlers import changes, copies
+from services.labels.handlers.copies import Owners
+from services.labels.handlers.library import chunks, find_dataset
+from services.labels.models import Asset as AssetRow
+from services.labels.models import Dataset as DatasetRow
+from services.labels.models import Label as LabelRow
+from services.labels.models import LabelBody, LabelHistory
+
+MADE_AT_ONCE = 1000
+"""Labels made by one statement and told of in one event."""
+
+_PEOPLE = ("assignee", "reviewer", "submitter")
+
+
+def add_labels(session: Session, owners: Owners, request: AddLabels) -> LabelsAdded:
+    """Make labels of stored assets; see `AddLabels`. Of a whole dataset: of what is stored in it now."""
+    copies.require_project(session, owners, request.project_id)
+    if (request.assets is None) == (request.dataset is None):
+        raise Problem("validation_failed", "Name either assets or a dataset.")
+    made = total = 0
+    for assets in _chosen_assets(session, request):
+        created = make_labels(session, request.project_id, assets, request.actor.user_id)
+        made, total = made + len(created), total + len(assets)
+    ids = None if request.assets is None else _label_ids(session, request.project_id, request.assets)
+    return LabelsAdded(created=made, existing=total - made, ids=ids)
+
+
+def make_labels(
+    session: Session, project_id: UUID, assets: Sequence[tuple[AssetRow, str]], actor: UUID
+) -> list[LabelRow]:
+    """A label for each of these assets (with their dataset's name) that has none; the new ones."""
+    now = datetime.now(UTC)
+    rows = [
+        new_label(project_id, asset, dataset, now)
+        for asset, dataset in sorted(assets, key=lambda found: found[0].id)  # one order for all, against deadlocks
+    ]
+    if not rows:
+        return []
+    labels = session.scalars(insert(LabelRow).on_conflict_do_nothing().returning(LabelRow), rows).all()
+    if labels:
+        after = {"status": Status.IN_PROGRESS, "review": Review.NOT_SUBMITTED, "round": 0}
+        lines = [
+            changes.history(label, action="add", actor=actor, comment=None, before={}, after=after) for label in labels
+        ]
+        session.execute(insert(LabelHistory), lines)
+        changes.publish(session, labels, actor, "add")
+    return list(labels)
+
+
+def new_label(project_id: UUID, asset: AssetRow, dataset: str, now: datetime) -> dict[str, Any]:
+    """The row of a label that nobody has worked on."""
+    return {
+        "project_id": project_id,
+        "id": new_id(),
+        "asset_id": asset.id,
+        "dataset_id": asset.dataset_id,
+        "dataset": dataset,
+        "data_key": asset.data_key,
+        "width": asset.width,
+        "height": asset.height,
+        **asdict(life.Standing()),
+        "version": 1,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _chosen_assets(session: Session, request: AddLabels) -> Iterator[list[tuple[AssetRow, str]]]:
+    if request.assets is not None:
+        query = sa.select(AssetRow, DatasetRow.name).join(DatasetRow).where(AssetRow.id.in_(request.assets))
+        found = [(asset, name) for asset, name in session.execute(query)]
+        _refuse_missing(request.assets, {asset.id for asset, _ in found})
+        _refuse_unstored(asset for asset, _ in found)
+        yield from chunks(found, MADE_AT_ONCE)
+        return
+    assert request.dataset is not None
+    dataset = find_dataset(session, request.dataset)
+    if request.data_keys is not None:
+        wanted = AssetRow.data_key.in_(request.data_keys)
+        assets = session.scalars(sa.select(AssetRow).where(AssetRow.dataset_id == dataset.id, wanted)).all()
+        _refuse_missing(request.data_keys, {asset.data_key for asset in assets})
+        _refuse_unstored(assets)
+        yield from chunks(((asset, dataset.name) for asset in assets), MADE_AT_ONCE)
+        return
+    stored = sa.select(AssetRow).where(AssetRow.dataset_id == dataset.id, AssetRow.state == AssetState.STORED)
+    last = ""
+    while assets := session.scalars(
+        stored.where(AssetRow.data_key > last).order_by(AssetRow.data_key).limit(MADE_AT_ONCE)
+    ).all():
+        last = assets[-1].data_key
+        yield [(asset, dataset.name) for asset in assets]
+
+
+def _refuse_missing(wanted: Iterable[object], found: Iterable[object]) -> None:
+    missing = list(dict.fromkeys(wanted).keys() - set(found))
+    if missing:
+        raise Problem("unknown_asset", f"There is no asset {missing[0]}.", assets=[str(each) for each in missing[:100]])
+
+
+def _refuse_unstored(assets: Iterable[AssetRow]) -> None:
+    unstored = [asset for asset in assets if asset.state != AssetState.STORED]
+    if unstored:
+        raise Problem(
+            "asset_not_stored",
+            f"{unstored[0].data_key!r} is {unstored[0].state}.",
+            assets=[{"id": str(each.id), "data_key": each.data_key, "state": each.state} for each in unstored[:100]],
+        )
+
+
+def _label_ids(session: Session, project_id: UUID, assets: Sequence[UUID]) -> tuple[UUID, ...]:
+    query = sa.select(LabelRow.asset_id, LabelRow.id).where(
+        LabelRow.project_id == project_id, LabelRow.asset_id.in_(assets)
+    )
+    found = {row.asset_id: row.id for row in session.execute(query)}
+    return tuple(found[asset_id] for asset_id in assets)
+
+
+def list_labels(session: Session, request: ListLabels) -> LabelPage:
+    """A project's labels, newest first."""
+    if request.viewer.anonymous and request.filter.assignee is not None:
+        raise Problem("forbidden", "Visitors do not see who works on what.")
+    query = sa.select(LabelRow).where(*selected(request.project_id, request.filter, request.viewer))
+    if request.cursor:
+        query = query.where(LabelRow.id < paging.decode(request.cursor, UUID)[0])
+    rows = session.scalars(query.order_by(LabelRow.id.desc()).limit(request.limit + 1)).all()
+    following = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
+    items = tuple(to_label(row, request.viewer) for row in rows[: request.limit])
+    return LabelPage(items=items, next=following)
+
+
+def get_label(session: Session, project_id: UUID, label_id: UUID, viewer: Viewer) -> LabelWithBody:
+    """One label with its body."""
+    row = visible(session, project_id, label_id, viewer)
+    body = session.scalars(
+        sa.select(LabelBody.body).where(LabelBody.project_id == project_id, LabelBody.label_id == label_id)
+    ).one_or_none()
+    return LabelWithBody(**dict(to_label(row, viewer)), body=Body.model_validate(body or {}))
+
+
+def get_history(session: Session, request: GetHistory) -> HistoryPage:
+    """One label's actions, newest first."""
+    visible(session, request.project_id, request.label_id, request.viewer)
+    query = sa.select(LabelHistory).where(
+        LabelHistory.project_id == request.project_id, LabelHistory.label_id == request.label_id
+    )
+    if request.cursor:
+        query = query.where(LabelHistory.version < paging.decode(request.cursor, int)[0])
+    rows = session.scalars(query.order_by(LabelHistory.version.desc()).limit(request.limit + 1)).all()
+    following = paging.encode(rows[request.limit - 1].version) if len(rows) > request.limit else None
+    return HistoryPage(items=tuple(_to_entry(row, request.viewer) for row in rows[: request.limit]), next=following)
+
+
+def get_cards(session: Session, project_id: UUID) -> LabelQuick:
+    """What this service adds to the overview."""
+    some = sa.select(LabelRow.id).where(LabelRow.project_id == project_id)
+    return LabelQuick(has_data=session.scalar(sa.select(some.exists())) or False)
+
+
+def selected(project_id: UUID, chosen: LabelFilter, viewer: Viewer) -> list[sa.ColumnElement[bool]]:
+    """The conditions of a filter, as far as `viewer` sees."""
+    conditions = [LabelRow.project_id == project_id]
+    for column, values in (
+        (LabelRow.status, chosen.status),
+        (LabelRow.review, chosen.review),
+        (LabelRow.assignee, chosen.assignee),
+    ):
+        if values is not None:
+            conditions.append(column.in_(values))
+    if viewer.only_assignee is not None:
+        conditions.append(LabelRow.assignee == viewer.only_assignee)
+    if chosen.dataset is not None:
+        conditions.append(LabelRow.dataset == chosen.dataset)
+    if chosen.data_key is not None:
+        conditions.append(LabelRow.data_key.contains(chosen.data_key, autoescape=True))
+    if chosen.has_open_issues is not None:
+        conditions.append((LabelRow.open_issues > 0) == chosen.has_open_issues)
+    if chosen.updated_since is not None:
+        conditions.append(LabelRow.updated_at >= chosen.updated_since)
+    return conditions
+
+
+def to_label(row: LabelRow, viewer: Viewer) -> Label:
+    """What `viewer` may know of a label."""
+    people = {} if viewer.anonymous else {field: getattr(row, field) for field in _PEOPLE}
+    return Label(
+        id=row.id,
+        project_id=row.project_id,
+        asset_id=row.asset_id,
+        dataset=row.dataset,
+        data_key=row.data_key,
+        width=row.width,
+        height=row.height,
+        status=Status(row.status),
+        review=Review(row.review),
+        round=row.round,
+        **people,
+        tags=tuple(row.tags),
+        open_issues=row.open_issues,
+        objects=row.objects,
+        version=row.version,
+        created_at=row.created_at,
+        updated_at=row.updated_at,
+        submitted_at=row.submitted_at,
+        reviewed_at=row.reviewed_at,
+    )
+
+
+def visible(session: Session, project_id: UUID, label_id: UUID, viewer: Viewer, *, lock: bool = False) -> LabelRow:
+    """The label, locked if asked; Problem `not_found` also where `viewer` may not see it."""
+    row = session.get(LabelRow, (project_id, label_id), with_for_update=lock or None, populate_existing=True)
+    if row is None or (viewer.only_assignee is not None and row.assignee != viewer.only_assignee):
+        raise Problem("not_found", f"There is no label {label_id}.")
+    return row
+
+
+def _to_entry(row: LabelHistory, viewer: Viewer) -> HistoryEntry:
+    hidden = _PEOPLE if viewer.anonymous else ()
+    return HistoryEntry(
+        version=row.version,
+        action=row.action,
+        actor=None if viewer.anonymous else row.actor,
+        at=row.at,
+        comment=None if viewer.anonymous else row.comment,  # people write names into these
+        before={field: value for field, value in row.before.items() if field not in hidden},
+        after={field: value for field, value in row.after.items() if field not in hidden},
+    )

@@ -1,0 +1,119 @@
+"""RPC of the labels service."""
+
+from sqlalchemy.orm import Session
+
+from chassis.objects import ObjectStore
+from chassis.rpc.client import RpcClient
+from chassis.rpc.server import Service, rpc
+from contracts.rpc.labels import (
+    ActOnLabel,
+    AddLabels,
+    AssetPage,
+    CompleteAssets,
+    CreateDataset,
+    CreateUpload,
+    Dataset,
+    DatasetPage,
+    GetAssets,
+    GetHistory,
+    GetImport,
+    GetLabel,
+    GetLabelCards,
+    HistoryPage,
+    Import,
+    Label,
+    LabelPage,
+    LabelQuick,
+    LabelsAdded,
+    LabelWithBody,
+    Link,
+    LinkAsset,
+    ListAssets,
+    ListDatasets,
+    ListLabels,
+    RegisterAssets,
+    RegisteredAssets,
+    SaveBody,
+    StartImport,
+    TakeNext,
+    Upload,
+)
+from services.labels.handlers import actions, imports, labels, library
+
+
+class Labels(Service):
+    """The data library, labels and their life, imports."""
+
+    name = "labels"
+
+    @rpc
+    def create_dataset(self, session: Session, request: CreateDataset) -> Dataset:
+        return library.create_dataset(session, request.name)
+
+    @rpc
+    def list_datasets(self, session: Session, request: ListDatasets) -> DatasetPage:
+        return library.list_datasets(session, request.cursor, request.limit)
+
+    @rpc
+    def register_assets(self, session: Session, request: RegisterAssets) -> RegisteredAssets:
+        return library.register_assets(session, ObjectStore.shared(), request.dataset, request.items)
+
+    @rpc
+    def complete_assets(self, session: Session, request: CompleteAssets) -> AssetPage:
+        return library.complete_assets(session, request.dataset, request.ids)
+
+    @rpc
+    def get_assets(self, session: Session, request: GetAssets) -> AssetPage:
+        return library.get_assets(session, request.ids)
+
+    @rpc
+    def list_assets(self, session: Session, request: ListAssets) -> AssetPage:
+        return library.list_assets(session, request.dataset, request.state, request.cursor, request.limit)
+
+    @rpc
+    def link_asset(self, session: Session, request: LinkAsset) -> Link:
+        return library.link_asset(session, ObjectStore.shared(), request)
+
+    @rpc
+    def add_labels(self, session: Session, request: AddLabels) -> LabelsAdded:
+        return labels.add_labels(session, RpcClient.shared(), request)
+
+    @rpc
+    def list_labels(self, session: Session, request: ListLabels) -> LabelPage:
+        return labels.list_labels(session, request)
+
+    @rpc
+    def get_label(self, session: Session, request: GetLabel) -> LabelWithBody:
+        return labels.get_label(session, request.project_id, request.label_id, request.viewer)
+
+    @rpc
+    def get_history(self, session: Session, request: GetHistory) -> HistoryPage:
+        return labels.get_history(session, request)
+
+    @rpc
+    def get_label_cards(self, session: Session, request: GetLabelCards) -> LabelQuick:
+        return labels.get_cards(session, request.project_id)
+
+    @rpc
+    def save_body(self, session: Session, request: SaveBody) -> Label:
+        return actions.save_body(session, RpcClient.shared(), request)
+
+    @rpc
+    def act_on_label(self, session: Session, request: ActOnLabel) -> Label:
+        return actions.act(session, RpcClient.shared(), request)
+
+    @rpc
+    def take_next(self, session: Session, request: TakeNext) -> Label:
+        return actions.take_next(session, request)
+
+    @rpc
+    def create_upload(self, session: Session, request: CreateUpload) -> Upload:
+        return imports.create_upload(session, RpcClient.shared(), ObjectStore.shared(), request)
+
+    @rpc
+    def start_import(self, session: Session, request: StartImport) -> Import:
+        return imports.start_import(session, RpcClient.shared(), ObjectStore.shared(), request)
+
+    @rpc
+    def get_import(self, session: Session, request: GetImport) -> Import:
+        return imports.get_import(session, request.project_id, request.import_id)

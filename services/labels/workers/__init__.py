@@ -1,0 +1,1 @@
+"""The heavy work of the labels service, in processes of its own."""
