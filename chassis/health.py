@@ -17,10 +17,7 @@ if TYPE_CHECKING or "eventlet" not in sys.modules:
     import http.server as http_server
     import threading
 else:
-    from eventlet import patcher
-
-    http_server = patcher.original("http.server")
-    threading = patcher.original("threading")
+    from chassis.unpatched import http_server, threading
 
 HUNG_AFTER = 10.0
 """Seconds without a heartbeat after which the main loop counts as hung."""
