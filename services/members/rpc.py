@@ -1,5 +1,6 @@
 """nameko entrypoints: wire to handler and back."""
 
+from eventlet import tpool
 from sqlalchemy.orm import Session as Transaction
 
 from chassis.rpc.server import Service, rpc
@@ -30,17 +31,18 @@ from contracts.rpc.members import (
     TokenPage,
 )
 from services.members.handlers import memberships, sessions, tokens
-from services.members.passwords import passwords
+from services.members.passwords import Passwords
 
 
 class Members(Service):
     """RPC of the members service (contracts.rpc.members)."""
 
     name = "members"
+    passwords = Passwords(run=tpool.execute)  # hashing in a greenlet would hold up every call
 
     @rpc(transaction=False)
     def login(self, request: Login) -> Session:
-        return sessions.login(self.database, passwords(), request.email, request.password, request.device)
+        return sessions.login(self.database, self.passwords, request.email, request.password, request.device)
 
     @rpc
     def logout(self, session: Transaction, request: Logout) -> Nothing:
@@ -82,7 +84,7 @@ class Members(Service):
 
     @rpc(transaction=False)
     def add_member(self, request: AddMember) -> Member:
-        password_hash = memberships.password_hash_for_new_user(self.database, passwords(), request)
+        password_hash = memberships.password_hash_for_new_user(self.database, self.passwords, request)
         return self.transact(request, lambda session: memberships.add_member(session, request, password_hash))
 
     @rpc

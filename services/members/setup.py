@@ -20,7 +20,7 @@ from services.members import domain
 from services.members.handlers.tokens import create_token
 from services.members.handlers.users import create_user, find_by_email
 from services.members.models import TeamRoleCounts, TokenRow, UserRow
-from services.members.passwords import Passwords, passwords
+from services.members.passwords import Passwords
 
 
 class FirstOwner(BaseSettings):
@@ -88,7 +88,7 @@ def main() -> None:
         sys.exit("\n".join(faults))
     try:
         with Database.of("members").session() as session:
-            done = set_up(session, passwords(), first)
+            done = set_up(session, Passwords(), first)
     except NotSetUp as reason:
         sys.exit(str(reason))
     print(done)

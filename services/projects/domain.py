@@ -4,7 +4,6 @@ import colorsys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from itertools import count
 from typing import Final, TypeVar
 from uuid import UUID
 
@@ -48,11 +47,12 @@ def check_data_type(data_type: DataType) -> None:
 def color(position: int) -> str:
     """The default colour at `position` (from 0): as `#rrggbb`.
 
-    Hues are a golden section of the circle apart, so that each new one lies in a wide gap between the others; all
-    are of one saturation and lightness, which show on dark and on light images.
+    Hues are a golden section of the circle apart, so that each new one lies in a wide gap between the others;
+    saturation and the three lightnesses in turn show on dark and on light images.
     """
     hue = (0.58 + position * _GOLDEN) % 1
-    red, green, blue = colorsys.hls_to_rgb(hue, 0.56, 0.68)
+    lightness = (0.56, 0.44, 0.68)[position % 3]
+    red, green, blue = colorsys.hls_to_rgb(hue, lightness, 0.68)
     return f"#{round(red * 255):02x}{round(green * 255):02x}{round(blue * 255):02x}"
 
 
@@ -98,8 +98,7 @@ def _classes(
     _refuse_twice((f"The object class {draft.name!r} ({draft.annotation_type.value})" for draft in drafts), "name")
     matched = _matched(present, drafts, _class_key, "unknown_class", "object class")
     used = {(draft.color or (old and old.color) or "").lower() for draft, old in matched}
-    fresh = (color(position) for position in count())
-    unused = (value for value in fresh if value not in used)
+    unused = (value for value in map(color, range(2 * CLASSES_MAX)) if value not in used)
     classes = []
     for draft, old in matched:
         if old is not None and old.annotation_type is not draft.annotation_type:
