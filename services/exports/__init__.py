@@ -1,0 +1,1 @@
+"""Label exports and their history."""

@@ -1,0 +1,18 @@
+"""Which events this service takes."""
+
+from chassis.consumer import Subscription
+from contracts.events import ExportChanged, ProjectChanged, ProjectDeleted, SnapshotCompleted, SnapshotFailed
+from services.exports import handlers
+
+SUBSCRIPTIONS = (
+    Subscription(
+        "exports.events.v1",
+        {
+            ProjectChanged: handlers.project_changed,
+            ProjectDeleted: handlers.project_deleted,
+            SnapshotCompleted: handlers.snapshot_completed,
+            SnapshotFailed: handlers.snapshot_failed,
+        },
+    ),
+    Subscription("exports.clearing.v1", {ExportChanged: handlers.clear_away}, own_transactions=True),
+)

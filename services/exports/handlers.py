@@ -1,0 +1,349 @@
+"""Use cases of the exports service.
+
+An export is a row and then events: labels writes its snapshot (SnapshotRequested, SnapshotCompleted), an export
+worker assembles the file from that (ExportReady, workers/export.py), and what is needed no longer is cleared away
+(ExportChanged, `clear_away`).
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Protocol, TypeVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from chassis import outbox, paging
+from chassis.database import Database
+from chassis.ids import new_id
+from chassis.objects import ObjectStore
+from contracts.body import Specification
+from contracts.enums import ExportFormat, JobState
+from contracts.errors import Problem
+from contracts.events import (
+    ExportChanged,
+    ExportReady,
+    ProjectChanged,
+    ProjectDeleted,
+    SnapshotCompleted,
+    SnapshotFailed,
+    SnapshotRequested,
+)
+from contracts.message import Message
+from contracts.rpc import Nothing, Request
+from contracts.rpc.exports import CreateExport, Export, ExportPage, ListExports, RenameExport
+from contracts.rpc.labels import LabelFilter, Link
+from contracts.rpc.projects import GetProject
+from services.exports import domain
+from services.exports.models import ExportRow, ProjectCopy
+
+Answer = TypeVar("Answer", bound=Message)
+
+LINK_SECONDS = 60
+"""How long the address of a file holds."""
+
+DEADLINE = 2.0
+"""Seconds to wait for an owner's answer."""
+
+
+class Owners(Protocol):
+    """The services that own what is copied here: chassis.rpc.client.RpcClient."""
+
+    def call(self, request: Request[Answer], deadline: float) -> Answer:
+        """The answer within `deadline` seconds, or Problem."""
+        ...
+
+
+# --- commands and queries ---
+
+
+def create_export(session: Session, request: CreateExport) -> Export:
+    """Ask for an export; Problem `not_found` where the project is known to be deleted."""
+    copy = session.get(ProjectCopy, request.project_id)
+    if copy is not None and copy.deleted:
+        raise Problem("not_found", "The project was deleted.")
+    now = datetime.now(UTC)
+    row = ExportRow(
+        project_id=request.project_id,
+        id=new_id(),
+        name=request.name or domain.default_name(request.format, now),
+        format=request.format,
+        filter=request.filter.model_dump(mode="json", exclude_none=True),
+        state=JobState.QUEUED,
+        attempt=0,
+        version=1,
+        created_by=request.actor,
+        created_at=now,
+    )
+    session.add(row)
+    outbox.add(
+        session,
+        SnapshotRequested(project_id=row.project_id, snapshot_id=row.id, filter=row.filter),
+        _changed(row),
+    )
+    return _to_export(row)
+
+
+def get_export(session: Session, project_id: UUID, export_id: UUID) -> Export:
+    """One export; Problem `not_found`, `gone`."""
+    return _to_export(_row(session, project_id, export_id))
+
+
+def list_exports(session: Session, request: ListExports) -> ExportPage:
+    """A project's exports, newest first."""
+    query = sa.select(ExportRow).where(ExportRow.project_id == request.project_id, ExportRow.deleted_at.is_(None))
+    if request.cursor:
+        (last,) = paging.decode(request.cursor, UUID)
+        query = query.where(ExportRow.id < last)
+    rows = session.scalars(query.order_by(ExportRow.id.desc()).limit(request.limit + 1)).all()
+    more = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
+    return ExportPage(items=tuple(_to_export(row) for row in rows[: request.limit]), next=more)
+
+
+def rename_export(session: Session, request: RenameExport) -> Export:
+    """Give an export another name; Problem `not_found`, `gone`."""
+    row = _row(session, request.project_id, request.export_id, lock=True)
+    row.name = request.name
+    _change(session, row)
+    return _to_export(row)
+
+
+def delete_export(session: Session, project_id: UUID, export_id: UUID) -> Nothing:
+    """Delete an export; its file follows (`clear_away`). Problem `not_found`, `gone`."""
+    row = _row(session, project_id, export_id, lock=True)
+    row.deleted_at = datetime.now(UTC)
+    _change(session, row)
+    return Nothing()
+
+
+def link_export(session: Session, store: ObjectStore, project_id: UUID, export_id: UUID) -> Link:
+    """An address to download an export's file; Problem `not_found`, `gone`, `not_ready`."""
+    row = _row(session, project_id, export_id)
+    if row.state != JobState.DONE:
+        raise Problem("not_ready", row.failure or f"The export is {row.state}.", state=row.state)
+    return store.link(
+        file_key(row.id, row.attempt),
+        LINK_SECONDS,
+        domain.file_name(row.name, ExportFormat(row.format)),
+        "application/json",
+    )
+
+
+# --- events ---
+
+
+def snapshot_completed(session: Session, event: SnapshotCompleted) -> None:
+    """The labels of an export stand: an export worker may assemble it."""
+    row = _find(session, event.project_id, event.snapshot_id, lock=True)
+    if row is None:
+        return
+    if row.state == JobState.QUEUED and row.deleted_at is None:
+        row.state = JobState.RUNNING
+        row.manifest = event.manifest
+        row.labels, row.objects = event.labels, event.objects
+        _change(session, row)
+        outbox.add(session, ExportReady(project_id=row.project_id, export_id=row.id))
+    elif row.state != JobState.RUNNING:
+        outbox.add(session, _changed(row))  # nobody waits for it any more: it is cleared away
+
+
+def snapshot_failed(session: Session, event: SnapshotFailed) -> None:
+    """The labels of an export could not be had."""
+    row = _find(session, event.project_id, event.snapshot_id, lock=True)
+    if row is not None and row.state == JobState.QUEUED:
+        _end(session, row, JobState.FAILED, failure=event.detail or event.code)
+
+
+def project_changed(session: Session, event: ProjectChanged) -> None:
+    """Take a project's newer state."""
+    _take_project(
+        session,
+        event.project_id,
+        event.version,
+        name=event.name,
+        specification=event.specification,
+        deleted=event.deleted,
+    )
+
+
+def project_deleted(session: Session, event: ProjectDeleted) -> None:
+    """Remember that a project is deleted, so that a late event does not revive it."""
+    _take_project(session, event.project_id, event.version, name="", specification=Specification(), deleted=True)
+
+
+def clear_away(database: Database, event: ExportChanged | ExportReady) -> None:
+    """Remove the objects that an export needs no longer: once it has ended its snapshot and the files of attempts that
+    came to nothing, and all once it is deleted."""
+    with database.session() as session:
+        row = _find(session, event.project_id, event.export_id)
+    if row is None or (row.deleted_at is None and row.state not in domain.ENDED):
+        return
+    store = ObjectStore.shared()
+    store.delete_prefix(f"snapshots/{row.id}/")
+    if row.deleted_at is not None:
+        store.delete_prefix(f"exports/{row.id}/")
+    else:
+        for attempt in range(1, row.attempt + (row.state != JobState.DONE)):
+            store.delete(file_key(row.id, attempt))
+
+
+# --- assembly, as the export worker does it ---
+
+
+@dataclass(frozen=True)
+class Assembly:
+    """One attempt to assemble an export. `attempt` is its fencing token."""
+
+    project_id: UUID
+    export_id: UUID
+    attempt: int
+    manifest: str
+
+    @property
+    def key(self) -> str:
+        """Where its file goes."""
+        return file_key(self.export_id, self.attempt)
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """A file that stands: its size in bytes, and what is in it."""
+
+    size: int
+    sha256: str
+    labels: int
+    objects: int
+
+
+def file_key(export_id: UUID, attempt: int) -> str:
+    """Where an attempt writes the file of an export: each its own, so that none spoils another's."""
+    return f"exports/{export_id}/{attempt}"
+
+
+def begin_assembly(session: Session, project_id: UUID, export_id: UUID) -> Assembly | None:
+    """A new attempt, which makes earlier ones void; None if the export has ended or is deleted."""
+    row = _find(session, project_id, export_id, lock=True)
+    if row is None or row.state != JobState.RUNNING or row.deleted_at is not None:
+        return None
+    assert row.manifest is not None
+    row.attempt += 1
+    return Assembly(project_id, export_id, row.attempt, row.manifest)
+
+
+def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | Problem) -> bool:
+    """End the export if `assembly` is still its newest attempt; whether it was."""
+    row = _find(session, assembly.project_id, assembly.export_id, lock=True)
+    assert row is not None
+    if row.attempt != assembly.attempt or row.state != JobState.RUNNING or row.deleted_at is not None:
+        return False
+    if isinstance(outcome, Problem):
+        _end(session, row, JobState.FAILED, failure=outcome.detail or outcome.title)
+    else:
+        row.size, row.sha256 = outcome.size, outcome.sha256
+        row.labels, row.objects = outcome.labels, outcome.objects
+        _end(session, row, JobState.DONE)
+    return True
+
+
+def require_project(session: Session, owners: Owners, project_id: UUID) -> ProjectCopy:
+    """What is known of a project, asked for where nothing is; Problem `not_found`, or why its owner did not answer."""
+    copy = session.get(ProjectCopy, project_id)
+    if copy is None:
+        project = owners.call(GetProject(project_id=project_id), DEADLINE)
+        _take_project(
+            session,
+            project_id,
+            project.version,
+            name=project.name,
+            specification=project.specification,
+            deleted=False,
+        )
+        copy = session.get_one(ProjectCopy, project_id)
+    if copy.deleted:
+        raise Problem("not_found", "The project was deleted.")
+    return copy
+
+
+# --- rows ---
+
+
+def _find(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = False) -> ExportRow | None:
+    return session.get(ExportRow, (project_id, export_id), with_for_update=lock or None)
+
+
+def _row(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = False) -> ExportRow:
+    row = _find(session, project_id, export_id, lock=lock)
+    if row is None:
+        raise Problem("not_found", f"There is no export {export_id}.")
+    if row.deleted_at is not None:
+        raise Problem("gone", "The export was deleted.")
+    return row
+
+
+def _end(session: Session, row: ExportRow, state: JobState, *, failure: str | None = None) -> None:
+    row.state = state
+    row.failure = failure
+    row.ended_at = datetime.now(UTC)
+    _change(session, row)
+
+
+def _change(session: Session, row: ExportRow) -> None:
+    row.version += 1
+    outbox.add(session, _changed(row))
+
+
+def _changed(row: ExportRow) -> ExportChanged:
+    state = JobState(row.state)
+    return ExportChanged(
+        project_id=row.project_id,
+        export_id=row.id,
+        version=row.version,
+        state=state,
+        done=(row.labels or 0) if state is JobState.DONE else 0,
+        total=row.labels,
+        deleted=row.deleted_at is not None,
+    )
+
+
+def _to_export(row: ExportRow) -> Export:
+    return Export(
+        id=row.id,
+        project_id=row.project_id,
+        name=row.name,
+        format=ExportFormat(row.format),
+        filter=LabelFilter.model_validate(row.filter),
+        state=JobState(row.state),
+        labels=row.labels,
+        objects=row.objects,
+        size=row.size,
+        sha256=row.sha256,
+        failure=row.failure,
+        created_by=row.created_by,
+        created_at=row.created_at,
+        ended_at=row.ended_at,
+        version=row.version,
+    )
+
+
+def _take_project(
+    session: Session, project_id: UUID, version: int, *, name: str, specification: Specification, deleted: bool
+) -> None:
+    statement = insert(ProjectCopy).values(
+        project_id=project_id,
+        version=version,
+        deleted=deleted,
+        name=name,
+        specification=specification.model_dump(mode="json"),
+    )
+    new = statement.excluded
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=[ProjectCopy.project_id],
+            set_={
+                "version": new.version, "deleted": new.deleted, "name": new.name,
+                "specification": new.specification,
+            },
+            where=new.version > ProjectCopy.version,
+        )
+    )

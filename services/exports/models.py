@@ -1,0 +1,65 @@
+"""The tables of the exports service."""
+
+from datetime import datetime
+from typing import Any, ClassVar
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from chassis.tables import attach
+
+
+class Base(DeclarativeBase):
+    """This service's tables."""
+
+    type_annotation_map: ClassVar[dict[Any, Any]] = {
+        datetime: sa.DateTime(timezone=True),
+        str: sa.Text,
+        dict[str, Any]: JSONB,
+    }
+
+
+attach(Base.metadata)
+
+
+class ExportRow(Base):
+    """An export, running or ended. Its snapshot has the same id. A deleted one stays as a tombstone.
+
+    `attempt` is the fencing token of its assembly: who assembles raises it, writes a file that carries it in its key,
+    and ends the export only if it still stands.
+    """
+
+    __tablename__ = "exports"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
+    name: Mapped[str]
+    format: Mapped[str]
+    filter: Mapped[dict[str, Any]]  # contracts.rpc.labels.LabelFilter
+    state: Mapped[str]
+    manifest: Mapped[str | None]  # key of its snapshot's manifest
+    attempt: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    labels: Mapped[int | None]
+    objects: Mapped[int | None] = mapped_column(sa.BigInteger)
+    size: Mapped[int | None] = mapped_column(sa.BigInteger)  # bytes
+    sha256: Mapped[str | None]
+    failure: Mapped[str | None]
+    version: Mapped[int]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+
+class ProjectCopy(Base):
+    """What this service needs of a project, from events or asked for. A deleted one stays as a tombstone."""
+
+    __tablename__ = "project_copies"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(sa.BigInteger)
+    deleted: Mapped[bool]
+    name: Mapped[str]
+    specification: Mapped[dict[str, Any]]  # contracts.body.Specification
