@@ -177,9 +177,7 @@ class Hub:
         elif isinstance(event, PrincipalChanged):
             self._doubt(lambda stream: stream.user_id == event.user_id)
         elif isinstance(event, MembershipChanged):
-            self._doubt(
-                lambda stream: stream.topic.project_id == event.project_id and stream.user_id == event.user_id
-            )
+            self._doubt(lambda stream: stream.topic.project_id == event.project_id and stream.user_id == event.user_id)
         elif isinstance(event, ProjectChanged | ProjectDeleted):
             self._doubt(lambda stream: stream.topic.project_id == event.project_id)
 
@@ -211,9 +209,7 @@ class Hub:
             counters: Counters | None = None
             pause = PACE
             try:
-                counters = self._fetch(
-                    GetCounters(project_id=topic.project_id, user_id=topic.user_id), ASK_DEADLINE
-                )
+                counters = self._fetch(GetCounters(project_id=topic.project_id, user_id=topic.user_id), ASK_DEADLINE)
             except Problem as problem:
                 log.info("counters are not to be had", project_id=topic.project_id, code=problem.code)
                 pause = RETRY
@@ -258,9 +254,7 @@ def _wants(watched: _Watched) -> bool:
     return watched.dirty and not watched.busy
 
 
-def messages(
-    hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: Callable[[], bool]
-) -> Iterator[bytes]:
+def messages(hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: Callable[[], bool]) -> Iterator[bytes]:
     """What is written to a reader: the present state, every newer one, and heartbeats.
 
     Ends when the hub stops, the reader has `gone`, or is no longer allowed to read (asked at each heartbeat, and

@@ -111,8 +111,7 @@ class Route:
         if any("\0" in value for values in request.args.listvalues() for value in values):
             raise Problem("bad_request", "Text can't have null characters.")
         given = {
-            name: values if name in self.many or len(values) > 1 else values[0]
-            for name, values in request.args.lists()
+            name: values if name in self.many or len(values) > 1 else values[0] for name, values in request.args.lists()
         }
         try:
             return self.query.model_validate(given)

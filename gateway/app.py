@@ -1,0 +1,81 @@
+"""The Flask application: every route of gateway.routes, guarded, logged and measured."""
+
+import re
+import time
+from collections.abc import Callable
+from typing import Any
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import NotFound
+
+from chassis import context, metrics
+from chassis.logs import get_logger
+from gateway import docs, openapi, problems
+from gateway.asker import Asker
+from gateway.routes import GROUPS
+from gateway.routing import Route
+from gateway.state import Gateway
+
+log = get_logger()
+
+CORRELATION_HEADER = "X-Correlation-Id"
+
+_FIT_FOR_LOGS = re.compile(r"[\w.:-]{1,100}", re.ASCII)
+
+
+def create_app(parts: Gateway) -> Flask:
+    """The application over `parts`; nothing is started or connected."""
+    app = Flask("gateway", static_folder=None)
+    app.extensions["labelyard"] = parts
+    problems.register(app)
+    app.before_request(_begin)
+    app.after_request(_finish)
+    app.teardown_request(_end)
+    for group in GROUPS:
+        for route in group:
+            app.add_url_rule(route.rule, route.name, _view(route, parts), methods=[route.method])
+    app.register_blueprint(docs.blueprint(openapi.document(GROUPS)))
+    return app
+
+
+def _view(route: Route, parts: Gateway) -> Callable[..., Response]:
+    def view(**values: Any) -> Response:
+        request.max_content_length = route.max_body
+        g.asker = parts.security.admit(request, route.access, values.get("project_id"))
+        return route.call(g.asker, values)
+
+    return view
+
+
+def _begin() -> None:
+    g.started = time.monotonic()
+    given = request.headers.get(CORRELATION_HEADER, "")
+    g.correlation = context.correlated(given if _FIT_FOR_LOGS.fullmatch(given) else None)
+    g.correlation_id = g.correlation.__enter__()
+    if "\0" in request.path:
+        raise NotFound  # no database takes that character
+
+
+def _finish(response: Response) -> Response:
+    response.headers[CORRELATION_HEADER] = g.correlation_id
+    response.headers.setdefault("Cache-Control", "no-store" if request.method == "GET" else "no-cache")
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    seconds = time.monotonic() - g.started
+    name = request.endpoint or "none"
+    metrics.handled.labels("http", name, str(response.status_code)).observe(seconds)
+    asker: Asker | None = g.get("asker")
+    log.info(
+        "request",
+        method=request.method,
+        path=request.path,
+        route=name,
+        status=response.status_code,
+        milliseconds=round(seconds * 1000, 1),
+        user_id=str(asker.user_id) if asker is not None and asker.principal is not None else None,
+    )
+    return response
+
+
+def _end(_: BaseException | None) -> None:
+    if (correlation := g.pop("correlation", None)) is not None:
+        correlation.__exit__(None, None, None)

@@ -1,0 +1,87 @@
+"""gunicorn's configuration: one process with threads, some of which hold a live stream each.
+
+`gunicorn --config python:gateway.gunicorn gateway.wsgi:app`
+"""
+
+from typing import Any
+
+from gunicorn import glogging
+from gunicorn.workers.gthread import ThreadWorker
+
+from chassis import logs
+from chassis.health import Health
+from chassis.listener import Listener
+from chassis.rpc.client import RpcClient
+from chassis.settings import settings
+from gateway.state import HEARD
+
+_settings = settings()
+_health = Health("gateway")
+
+logs.configure("gateway", _settings.log_level)
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's own messages go where everybody's go; requests are logged by gateway.app."""
+
+    def setup(self, cfg: Any) -> None:
+        """Leave formatting to the root logger."""
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]
+    """gunicorn's threaded worker, whose main loop also beats for the health server and ends streams at the stop."""
+
+    def notify(self) -> None:
+        """Called about once a second while the main loop turns."""
+        super().notify()
+        _health.beat()
+        _health.report("broker", RpcClient.shared().connected)
+        if not self.alive:
+            from gateway.wsgi import parts
+
+            _health.stopping()
+            parts.hub.stop()
+
+
+bind = f"{_settings.gateway_host}:{_settings.gateway_port}"
+workers = 1  # health port, caps and caches are one process's; more processes are more replicas
+worker_class = Worker
+threads = _settings.gateway_threads
+worker_connections = 2000
+keepalive = 30
+timeout = 30
+graceful_timeout = 20
+preload_app = False  # threads start after the fork (field notes, RPC wire)
+control_socket_disable = True
+logger_class = Logger
+proc_name = "labelyard-gateway"
+
+
+def post_worker_init(worker: Any) -> None:
+    """Start what needs threads: health, RPC answers, events, streams. None of them needs the broker to be there."""
+    from gateway.wsgi import parts
+
+    def heard_from_now_on() -> None:
+        _health.report("events", True)
+        parts.listening(True)
+
+    def heard_no_longer() -> None:
+        _health.report("events", False)
+        parts.listening(False)
+
+    _health.serve(_settings.health_host, _settings.health_port)
+    RpcClient.shared()
+    worker.listener = Listener("gateway", HEARD, parts.heard, heard_from_now_on, heard_no_longer)
+    worker.listener.start()
+    parts.hub.start()
+    _health.report("events", False)
+    _health.started()
+
+
+def worker_exit(_: Any, worker: Any) -> None:
+    """Leave the broker in order."""
+    worker.listener.stop()
+    RpcClient.shared().close()

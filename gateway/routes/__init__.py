@@ -1,0 +1,15 @@
+"""The routes of /api/v1, one module for each group of them."""
+
+from gateway.routes import account, exports, imports, labels, library, members, overview, projects
+from gateway.routing import Group
+
+GROUPS: tuple[Group, ...] = (
+    account.group,
+    projects.group,
+    overview.group,
+    members.group,
+    library.group,
+    labels.group,
+    imports.group,
+    exports.group,
+)

@@ -1,0 +1,77 @@
+"""The Projects Overview and its live stream."""
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from flask import Response, g, request
+
+from contracts.errors import Problem
+from contracts.permissions import Permission
+from gateway.asker import Asker
+from gateway.live import SEND_TIMEOUT, Topic, messages, reader_gone
+from gateway.overview import Overview, compose, counters_scope, day_of, gather, questions
+from gateway.routing import Group
+from gateway.schemas import OverviewQuery
+from gateway.state import Gateway, gateway
+
+group = Group("overview", "The composed page of a project, and its live stream")
+
+LEAST = 0.1
+"""Seconds that the services get at least, however long it took to find out who asks."""
+
+
+@group.route("GET", "/projects/{project_id}/overview", Permission.READ_PROJECT)
+def get_overview(asker: Asker, project_id: UUID, query: OverviewQuery) -> Overview:
+    """The cards that one's role sees. A card whose service did not answer in time says so."""
+    assert asker.role is not None and asker.project is not None
+    user_id = asker.principal.user.id if asker.principal else None
+    day = day_of(datetime.now(UTC), UTC if query.tz == "UTC" else ZoneInfo(query.tz))
+    asked = questions(asker.role, project_id, user_id, day)
+    spent = time.monotonic() - g.started
+    try:
+        parts = gather(asked, gateway().calls.send, max(LEAST, gateway().settings.rpc_deadline - spent))
+    except Problem:
+        gateway().security.drop_project(project_id)  # it is gone
+        raise
+    return compose(asker.project, asker.role, parts, day)
+
+
+@group.route("GET", "/projects/{project_id}/live", Permission.READ_PROJECT, media_type="text/event-stream")
+def watch(asker: Asker, project_id: UUID) -> Response:
+    """Server-sent events: `cards` with `{"version", "cards"}`, first the present state, then every change.
+
+    The cards are those of the overview that move: labeling_status, and review where one's role sees it.
+    """
+    assert asker.role is not None
+    hub = gateway().hub
+    user_id = asker.principal.user.id if asker.principal else None
+    stream = hub.open(Topic(project_id, counters_scope(asker.role, user_id)), asker.role, user_id)
+    connection = request.environ.get("gunicorn.socket")
+    if connection is not None:
+        connection.settimeout(SEND_TIMEOUT)
+    response = Response(
+        messages(hub, stream, _still_allowed(gateway(), asker, project_id), lambda: reader_gone(connection)),
+        content_type="text/event-stream",
+        headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+    )
+    response.call_on_close(lambda: hub.close(stream))
+    return response
+
+
+def _still_allowed(parts: Gateway, asker: Asker, project_id: UUID) -> Callable[[], bool]:
+    def check() -> bool:
+        try:
+            principal = asker.principal
+            if asker.credentials is not None:
+                principal = parts.security.principal(asker.credentials, reading=True)
+            now = parts.security.in_project(
+                principal, asker.credentials, project_id, Permission.READ_PROJECT, reading=True
+            )
+        except Problem:
+            return False
+        return now.role is asker.role
+
+    return check
