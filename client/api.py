@@ -17,6 +17,7 @@ from .types import (
     AssetDraft,
     Body,
     Dataset,
+    Duty,
     Export,
     Import,
     ImportFormat,
@@ -30,6 +31,7 @@ from .types import (
     OnError,
     Overview,
     Project,
+    ProjectEntry,
     ProjectRole,
     RegisteredAsset,
     Status,
@@ -90,7 +92,7 @@ class Labelyard:
     # --- Who am I? ----------------------------------------------------------------------------------
 
     def login(self, email: str, password: str) -> dict[str, Any]:
-        """Begin a session, for as long as this object lives; programs are better served with a token."""
+        """Begin a session, for as long as this object lives; a token serves programs better. Who I am then."""
         session: dict[str, Any] = self.post("/auth/login", {"email": email, "password": password})
         self.transport.http.headers["X-CSRF-Token"] = session["csrf_token"]
         return session
@@ -116,7 +118,7 @@ class Labelyard:
 
     # --- Projects -----------------------------------------------------------------------------------
 
-    def projects(self, name: str | None = None) -> Iterator[Project]:
+    def projects(self, name: str | None = None) -> Iterator[ProjectEntry]:
         """Projects that I may see; with `name` the one of exactly that name."""
         return self.pages("/projects", name=name)
 
@@ -185,9 +187,9 @@ class Labelyard:
         member: Member = self.post(f"/projects/{project_id}/members", _given(body))
         return member
 
-    def overview(self, project_id: str) -> Overview:
-        """The Projects Overview as I may see it."""
-        overview: Overview = self.get(f"/projects/{project_id}/overview")
+    def overview(self, project_id: str, tz: str = "UTC") -> Overview:
+        """The Projects Overview as I may see it; `tz` names the time zone that "today" is meant in."""
+        overview: Overview = self.get(f"/projects/{project_id}/overview", tz=tz)
         return overview
 
     def live(self, project_id: str) -> Iterator[LiveMessage]:
@@ -262,19 +264,29 @@ class Labelyard:
         label: Label = response.json()
         return label
 
-    def act(
-        self,
-        project_id: str,
-        label_id: str,
-        action: Action,
-        *,
-        comment: str | None = None,
-        user_id: str | None = None,
-    ) -> Label:
-        """One action of a label's life: `comment` to reject, `user_id` to assign."""
-        body = _given({"comment": comment, "user_id": user_id})
-        label: Label = self.post(f"/projects/{project_id}/labels/{label_id}:{action}", body)
+    def act(self, project_id: str, label_id: str, action: Action, comment: str | None = None) -> Label:
+        """One action of a label's life; to reject needs a `comment`."""
+        label: Label = self.post(f"/projects/{project_id}/labels/{label_id}:{action}", _given({"comment": comment}))
         return label
+
+    def assign(self, project_id: str, label_id: str, user_id: str, as_: Duty = "labeler") -> Label:
+        """Give a label to a labeler or a reviewer."""
+        label: Label = self.post(f"/projects/{project_id}/labels/{label_id}:assign", {"user_id": user_id, "as": as_})
+        return label
+
+    def unassign(self, project_id: str, label_id: str, as_: Duty = "labeler") -> Label:
+        """Take a label from its labeler or reviewer."""
+        label: Label = self.post(f"/projects/{project_id}/labels/{label_id}:unassign", {"as": as_})
+        return label
+
+    def take_next(self, project_id: str) -> Label:
+        """Take the next label that nobody has; refused (404) when there is none."""
+        label: Label = self.post(f"/projects/{project_id}/labels:next")
+        return label
+
+    def history(self, project_id: str, label_id: str) -> Iterator[dict[str, Any]]:
+        """What was done to a label, newest first."""
+        return self.pages(f"/projects/{project_id}/labels/{label_id}/history")
 
     # --- Imports ------------------------------------------------------------------------------------
 

@@ -10,11 +10,9 @@ Review = Literal["not_submitted", "rejected", "pending_review", "approved"]
 ProjectRole = Literal["manager", "reviewer", "labeler"]
 JobState = Literal["queued", "running", "done", "failed", "canceled"]
 OnError = Literal["keep_good", "all_or_nothing"]
+Duty = Literal["labeler", "reviewer"]
 ImportFormat = Literal["voc", "coco"]
-Action = Literal[
-    "submit", "skip", "approve", "reject", "reopen", "initialize",
-    "assign_labeler", "unassign_labeler", "assign_reviewer", "unassign_reviewer",
-]  # fmt: skip
+Action = Literal["submit", "skip", "approve", "reject", "reopen", "initialize"]
 
 
 class User(TypedDict):
@@ -73,6 +71,13 @@ class Project(TypedDict):
     version: int
     created_at: str
     updated_at: str
+
+
+class ProjectEntry(Project):
+    """A project in a list: one's role there, and how far its labels are, where that could be had."""
+
+    role: str
+    counters: NotRequired[dict[str, Any] | None]
 
 
 class Member(TypedDict):

@@ -98,7 +98,7 @@ def _run(
         if into is None:
             into = api.create_project(project)
             output.say(f"Made project {escape(into['name'])}.")
-        dataset = dataset or into["name"]
+        dataset = dataset or into["name"].replace("/", "-")  # a dataset's name stands in addresses
         with output.progress("Uploading images") as tell:
             uploaded = api.upload_assets(dataset, images, progress=tell)
         upload = api.upload_annotations(into["id"], annotations)

@@ -56,9 +56,11 @@ def list_(output: Output) -> None:
     with connect() as api:
         projects = list(api.projects())
     table = Table(box=box.SIMPLE_HEAD)
-    for head in ("Project", "Visibility", "Classes", "Id"):
-        table.add_column(head, no_wrap=head == "Id")
+    for head in ("Project", "Labels", "Submitted", "Reviewed", "Your role", "Id"):
+        right = head in ("Labels", "Submitted", "Reviewed")
+        table.add_column(head, justify="right" if right else "left", no_wrap=head == "Id")
     for each in projects:
-        classes = ", ".join(item["name"] for item in each["specification"]["object_classes"])
-        table.add_row(each["name"], each["visibility"], classes, each["id"])
+        counters = each.get("counters") or {}
+        figures = (f"{counters[key]:,}" if key in counters else "–" for key in ("total", "submitted", "reviewed"))
+        table.add_row(each["name"], *figures, each["role"], each["id"])
     output.result(projects, table if projects else "No projects yet: `labelyard project create NAME` makes one.")

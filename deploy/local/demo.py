@@ -10,7 +10,7 @@ from itertools import cycle
 from pathlib import Path
 
 from client import Labelyard
-from client.types import Label, ProjectRole
+from client.types import Action, Label, ProjectRole
 from deploy.local.access import Access
 from deploy.local.demo_images import Tile, as_coco, tiles
 from deploy.local.errors import LocalError
@@ -23,8 +23,21 @@ MEMBERS: dict[str, ProjectRole] = {
     REVIEWER: "reviewer",
     **dict.fromkeys(LABELERS, "labeler"),
 }
-FATES = ("approve", "approve", "submit", "approve", "reject", "approve", "skip", "submit", "assign", "leave")
-"""How far the work on each label goes, in turn."""
+FATES: tuple[tuple[Action, ...], ...] = (
+    ("submit", "approve"),
+    ("submit",),
+    ("submit", "approve"),
+    ("skip", "approve"),
+    ("submit", "approve"),
+    ("submit", "reject"),
+    ("submit", "approve"),
+    (),
+    ("submit",),
+    ("skip",),
+    ("submit", "approve"),
+    (),
+)
+"""What is done with each label once it is assigned, in turn; together they reach every status and review."""
 
 
 def load(access: Access, password: str, say: Callable[[str], None]) -> None:
@@ -78,18 +91,15 @@ def _import(owner: Labelyard, project: str, found: list[Tile]) -> None:
         raise LocalError(f"the demo's import ended badly: {done.get('failure') or done['report']['errors'][:3]}")
 
 
-def _work(members: dict[str, Labelyard], label: Label, labeler: str, labeler_id: str, fate: str) -> None:
+def _work(
+    members: dict[str, Labelyard], label: Label, labeler: str, labeler_id: str, fate: tuple[Action, ...]
+) -> None:
     """Takes a label as far as its fate says, each step by the member whose it is."""
     project, label_id = label["project_id"], label["id"]
-    if fate == "leave":
-        return
     if not label.get("assignee"):
-        label = members["mara"].act(project, label_id, "assign_labeler", user_id=labeler_id)
-    if fate == "assign":
-        return
-    if label["review"] == "not_submitted":
-        label = members[labeler].act(project, label_id, "skip" if fate == "skip" else "submit")
-    if label["review"] == "pending_review" and fate == "approve":
-        members[REVIEWER].act(project, label_id, "approve")
-    if label["review"] == "pending_review" and fate == "reject":
-        members[REVIEWER].act(project, label_id, "reject", comment="Some objects are missing.")
+        label = members["mara"].assign(project, label_id, labeler_id)
+    if fate and label["review"] == "not_submitted":
+        label = members[labeler].act(project, label_id, fate[0])
+    if len(fate) > 1 and label["review"] == "pending_review":
+        comment = "Some objects are missing." if fate[1] == "reject" else None
+        members[REVIEWER].act(project, label_id, fate[1], comment)

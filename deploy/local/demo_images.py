@@ -24,7 +24,10 @@ Pixels = NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class Tile:
-    """A piece of a photograph; `boxes` are x, y, width, height in pixels, each an object of `class_name`."""
+    """A piece of a photograph, and the objects of `class_name` on it.
+
+    `boxes` are x, y, width, height in pixels; `outlines`, where they are drawn, x, y, x, y, … one for each box.
+    """
 
     data_key: str
     width: int
@@ -32,16 +35,17 @@ class Tile:
     png: bytes
     class_name: str
     boxes: list[tuple[float, float, float, float]] = field(default_factory=list)
+    outlines: list[list[float]] = field(default_factory=list)
 
 
 def tiles() -> Iterator[Tile]:
     """Every tile of the demo, always the same ones."""
     coins = data.coins()
-    yield from _cut("coins", "coin", coins, _coins(coins), rows=2, columns=2, smallest=400)
+    yield from _cut("coins", "coin", coins, _coins(coins), rows=4, columns=1, smallest=400, outlined=True)
     tissue = data.immunohistochemistry()
-    yield from _cut("tissue", "nucleus", tissue, _nuclei(tissue), rows=4, columns=4, smallest=60)
+    yield from _cut("tissue", "nucleus", tissue, _nuclei(tissue), rows=4, columns=4, smallest=60, outlined=True)
     sky = data.hubble_deep_field()
-    yield from _cut("hubble", "galaxy", sky, _galaxies(sky), rows=5, columns=6, smallest=25)
+    yield from _cut("hubble", "galaxy", sky, _galaxies(sky), rows=6, columns=8, smallest=25)
 
 
 def as_coco(found: list[Tile]) -> str:
@@ -49,9 +53,10 @@ def as_coco(found: list[Tile]) -> str:
     classes = sorted({tile.class_name for tile in found})
     annotations: list[dict[str, Any]] = []
     for image_id, tile in enumerate(found, start=1):
-        for box in tile.boxes:
-            category = classes.index(tile.class_name) + 1
-            annotations.append({"id": len(annotations) + 1, "image_id": image_id, "category_id": category, "bbox": box})
+        category = classes.index(tile.class_name) + 1
+        for index, box in enumerate(tile.boxes):
+            one = {"id": len(annotations) + 1, "image_id": image_id, "category_id": category, "bbox": box}
+            annotations.append(one | ({"segmentation": [tile.outlines[index]]} if tile.outlines else {}))
     return json.dumps(
         {
             "images": [
@@ -88,7 +93,15 @@ def _galaxies(picture: Pixels) -> Mask:
 
 
 def _cut(
-    name: str, class_name: str, picture: Pixels, mask: Mask, *, rows: int, columns: int, smallest: int
+    name: str,
+    class_name: str,
+    picture: Pixels,
+    mask: Mask,
+    *,
+    rows: int,
+    columns: int,
+    smallest: int,
+    outlined: bool = False,
 ) -> Iterator[Tile]:
     """Cuts a picture into a grid of tiles; objects of fewer than `smallest` pixels in a tile are left out."""
     height, width = picture.shape[0] // rows, picture.shape[1] // columns
@@ -97,9 +110,19 @@ def _cut(
             piece = np.s_[row * height : (row + 1) * height, column * width : (column + 1) * width]
             png = io.BytesIO()
             Image.fromarray(picture[piece]).save(png, "PNG")
-            regions = measure.regionprops(measure.label(mask[piece]))
+            regions = [each for each in measure.regionprops(measure.label(mask[piece])) if each.area >= smallest]
             boxes = [
                 (float(left), float(top), float(right - left), float(bottom - top))
-                for top, left, bottom, right in (region.bbox for region in regions if region.area >= smallest)
+                for top, left, bottom, right in (region.bbox for region in regions)
             ]
-            yield Tile(f"{name}-{row + 1}-{column + 1}.png", width, height, png.getvalue(), class_name, boxes)
+            outlines = [_outline(region.image_filled, *region.bbox[:2]) for region in regions if outlined]
+            key = f"{name}-{row + 1}-{column + 1}.png"
+            yield Tile(key, width, height, png.getvalue(), class_name, boxes, outlines)
+
+
+def _outline(region: Mask, top: int, left: int) -> list[float]:
+    """The polygon around a region whose first pixel is at `top`, `left`, to about a pixel."""
+    longest = max(measure.find_contours(np.pad(region, 1), 0.5, fully_connected="high"), key=len)
+    corners = measure.approximate_polygon(longest, tolerance=0.8)[:-1]  # the first corner again
+    # contours run through pixel centres of the padded region: half a pixel less than the padding
+    return [float(value) for row, column in corners for value in (column - 0.5 + left, row - 0.5 + top)]

@@ -12,7 +12,7 @@ import pytest
 from client import cli, credentials, folders
 from tests.unit.client.api_server import Answer, Server, problem
 
-PROJECT = {"id": "p", "name": "Cells", "visibility": "private", "specification": {"object_classes": []}}
+PROJECT = {"id": "p", "name": "Cells", "role": "manager", "counters": {"total": 1364, "submitted": 2, "reviewed": 1}}
 
 
 @pytest.fixture(autouse=True)
