@@ -44,6 +44,10 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
 }
 
 
+RESERVED: Final = frozenset({"type", "title", "status", "detail", "instance", "code", "correlation_id"})
+"""Members that every problem document has; further ones need other names."""
+
+
 class Problem(Exception):
     """An expected refusal that the asker sees.
 
@@ -53,6 +57,7 @@ class Problem(Exception):
 
     def __init__(self, code: str, detail: str = "", **extra: Any) -> None:
         assert code in CODES, code
+        assert not extra.keys() & RESERVED, extra
         super().__init__(code, detail, extra)
         self.code = code
         self.detail = detail

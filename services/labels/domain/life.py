@@ -111,7 +111,7 @@ def decide(
     """Where `label` stands after `actor` did `action` at the moment `at`.
 
     `user_id`: whom an assigning action assigns; `comment`: why, which rejecting requires. Raises Problem
-    `illegal_transition` when the present state does not allow the action to anybody (with `status`, `review`
+    `illegal_transition` when the present state does not allow the action to anybody (with the `state`
     and what is `allowed` to this actor now), then `forbidden`, `self_review`, `validation_failed` (nobody to
     assign is named), `comment_required`.
     """
@@ -120,8 +120,7 @@ def decide(
         raise Problem(
             "illegal_transition",
             f"{action} is not possible while the label is {label.status}/{label.review}.",
-            status=label.status.value,
-            review=label.review.value,
+            state={"status": label.status.value, "review": label.review.value},
             allowed=[allowed.value for allowed in allowed_actions(label, actor)],
         )
     if not _may(label, transition, actor):

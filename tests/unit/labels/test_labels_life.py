@@ -112,8 +112,7 @@ def test_an_illegal_transition_names_state_and_allowed_actions(
     except Problem as problem:
         if problem.code == "illegal_transition":
             assert problem.extra == {
-                "status": label.status,
-                "review": label.review,
+                "state": {"status": label.status, "review": label.review},
                 "allowed": [allowed.value for allowed in allowed_actions(label, actor)],
             }
 
