@@ -60,15 +60,14 @@ def run(database: Database, event: SnapshotRequested, store: ObjectStore, owners
     except Problem as problem:
         if problem.status >= 500:
             raise  # somebody is away; the delivery is tried again
-        outcome = _failed(event, problem.code, problem.detail or problem.title)
-    except ValidationError as error:
-        outcome = _failed(event, "validation_failed", f"The filter is not valid: {error}")
+        outcome = SnapshotFailed(
+            project_id=event.project_id,
+            snapshot_id=event.snapshot_id,
+            code=problem.code,
+            detail=problem.detail or problem.title,
+        )
     with database.session() as session:
         outbox.add(session, outcome)
-
-
-def _failed(event: SnapshotRequested, code: str, detail: str) -> SnapshotFailed:
-    return SnapshotFailed(project_id=event.project_id, snapshot_id=event.snapshot_id, code=code, detail=detail)
 
 
 def _standing(store: ObjectStore, key: str) -> Manifest | None:
@@ -81,7 +80,10 @@ def _standing(store: ObjectStore, key: str) -> Manifest | None:
 def _write(
     database: Database, store: ObjectStore, owners: copies.Owners, event: SnapshotRequested, key: str
 ) -> Manifest:
-    chosen = LabelFilter.model_validate(event.filter)
+    try:
+        chosen = LabelFilter.model_validate(event.filter)
+    except ValidationError as error:
+        raise Problem("validation_failed", f"The filter is not valid: {error}") from error
     with database.session() as session:
         # the newest specification, so that no class is missing that somebody made just before they asked
         copies.specification(session, owners, event.project_id, ask=True)
@@ -147,10 +149,9 @@ def _labels(
         .order_by(Label.id)
         .execution_options(yield_per=ROWS)
     )
-    for label, body in session.execute(query).tuples():
+    for label, body in session.execute(query):
         entry = _entry(label, body or EMPTY, class_names)
         yield native.label(entry), len(entry.objects)
-        session.expunge(label)
 
 
 def _entry(label: Label, body: dict[str, Any], class_names: dict[str, str]) -> native.Label:
