@@ -1,5 +1,6 @@
 """Stable error codes. A code never changes its meaning; its HTTP status and title stand here and nowhere else."""
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -58,7 +59,8 @@ class Problem(Exception):
     def __init__(self, code: str, detail: str = "", **extra: Any) -> None:
         assert code in CODES, code
         assert not extra.keys() & RESERVED, extra
-        super().__init__(code, detail, extra)
+        # nameko carries an exception's arguments, but would turn numbers inside a dictionary into text
+        super().__init__(code, detail, json.dumps(extra, default=str))
         self.code = code
         self.detail = detail
         self.extra = extra

@@ -66,7 +66,7 @@ class PendingCall(Generic[Answer]):
         arguments = error.get("exc_args") or []
         if error.get("exc_type") == "Problem" and len(arguments) == 3 and arguments[0] in CODES:
             code, detail, extra = arguments
-            raise Problem(code, detail, **extra)
+            raise Problem(code, detail, **from_json(extra))
         log.error("rpc failed outside its handler", service=self._request.service, error=error.get("value"))
         raise Problem("internal", f"{self._request.service} could not answer.")
 
