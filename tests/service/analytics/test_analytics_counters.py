@@ -89,7 +89,7 @@ def test_updated_is_a_range_of_quarter_hours(database: Database) -> None:
     fold(database, change(project_id, *[a_state(updated_at=moment) for moment in moments]))
 
     def updated(**span: datetime) -> int:
-        return counters(database, project_id, **span).updated
+        return counters(database, project_id, None, **span).updated
 
     assert updated() == 4
     assert updated(updated_since=NOON) == 3

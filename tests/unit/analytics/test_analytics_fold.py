@@ -64,8 +64,8 @@ def recount(events: list[LabelChanged]) -> dict[CounterKey, int]:
     for (project_id, _), state in newest.items():
         for scope in {project_id, state.assignee} - {None}:
             assert scope is not None
-            for key, number in counts(counted(state)).items():
-                totals[project_id, scope, key] += number
+            for name, number in counts(counted(state)).items():
+                totals[project_id, scope, name] += number
     return {key: value for key, value in totals.items() if value}
 
 

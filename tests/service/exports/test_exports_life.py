@@ -1,0 +1,407 @@
+"""An export's life on real servers: asked for, assembled, downloaded, deleted; repeated and overtaken at any point."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from chassis import outbox
+from chassis.database import Database
+from chassis.ids import new_id
+from chassis.objects import ObjectStore
+from chassis.tables import outbox as outbox_table
+from contracts.body import ObjectClass, Specification
+from contracts.enums import AnnotationType, DataType, JobState, Status, Visibility
+from contracts.errors import Problem
+from contracts.events import (
+    ExportChanged,
+    ExportReady,
+    ProjectChanged,
+    ProjectDeleted,
+    SnapshotCompleted,
+    SnapshotFailed,
+    SnapshotRequested,
+)
+from contracts.rpc.exports import CreateExport, Export, ListExports, RenameExport
+from contracts.rpc.labels import LabelFilter
+from contracts.rpc.projects import GetProject, Project
+from contracts.snapshots import Manifest, Part
+from services.exports import handlers
+from services.exports.workers import export as worker
+
+TAKEN_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+SOMEBODY = UUID(int=1)
+
+
+class Projects:
+    """Plays the projects service; None: it is away."""
+
+    def __init__(self, project: Project | None) -> None:
+        self.project = project
+
+    def call(self, request: Any, deadline: float) -> Any:
+        assert isinstance(request, GetProject)
+        if self.project is None:
+            raise Problem("unavailable", "away")
+        return self.project
+
+
+class Watched:
+    """The real store, which calls back before each object that is read."""
+
+    def __init__(self, store: ObjectStore, before_open: Callable[[str], None]) -> None:
+        self._store = store
+        self._before_open = before_open
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def open(self, key: str) -> AbstractContextManager[Any]:
+        self._before_open(key)
+        return self._store.open(key)
+
+
+class Desk:
+    """A project of which exports are made, and the events on their way from it and to it."""
+
+    def __init__(self, database: Database, store: ObjectStore) -> None:
+        self.database = database
+        self.store = store
+        self.project_id = new_id()
+        cell = ObjectClass(id=new_id(), name="cell", annotation_type=AnnotationType.BOX, color="#336699")
+        self.specification = Specification(object_classes=(cell,))
+        self.projects = Projects(self.project("Cells", 1))
+
+    def project(self, name: str, version: int) -> Project:
+        return Project(
+            id=self.project_id, name=name, description="", data_type=DataType.IMAGE, visibility=Visibility.PRIVATE,
+            specification=self.specification, spec_version=1, version=version, created_at=TAKEN_AT,
+            updated_at=TAKEN_AT, created_by=SOMEBODY,
+        )
+
+    def create(self, **fields: Any) -> Export:
+        with self.database.session() as session:
+            return handlers.create_export(
+                session, CreateExport(project_id=self.project_id, actor=SOMEBODY, **fields)
+            )
+
+    def get(self, export_id: UUID) -> Export:
+        with self.database.session() as session:
+            return handlers.get_export(session, self.project_id, export_id)
+
+    def delete(self, export_id: UUID) -> None:
+        with self.database.session() as session:
+            handlers.delete_export(session, self.project_id, export_id)
+
+    def snapshot(self, export_id: UUID, *parts: tuple[bytes, ...]) -> SnapshotCompleted:
+        """Plays the labels service: writes a snapshot of these labels and tells of it."""
+        written = []
+        for number, labels in enumerate(parts):
+            data = b",".join(labels)
+            key = f"snapshots/{export_id}/{number}"
+            self.store.put(key, data)
+            written.append(Part(key=key, labels=len(labels), size=len(data)))
+        manifest = Manifest(
+            project_id=self.project_id, snapshot_id=export_id, taken_at=TAKEN_AT, project_version=2,
+            specification=self.specification, labels=sum(map(len, parts)), objects=5, parts=tuple(written),
+        )
+        key = f"snapshots/{export_id}/manifest.json"
+        self.store.put(key, manifest.model_dump_json().encode())
+        return SnapshotCompleted(
+            project_id=self.project_id, snapshot_id=export_id, manifest=key, labels=manifest.labels,
+            objects=manifest.objects,
+        )
+
+    def take(self, handler: Callable[[Any, Any], None], event: Any) -> None:
+        with self.database.session() as session:
+            handler(session, event)
+
+    def assemble(self, export_id: UUID, store: Any = None) -> None:
+        event = ExportReady(project_id=self.project_id, export_id=export_id)
+        worker.run(self.database, event, store or self.store, self.projects)
+
+    def clear_away(self) -> None:
+        """What happens by itself after each change."""
+        for event in self.events(ExportChanged):
+            handlers.clear_away(self.database, event)
+
+    def events(self, kind: type[Any]) -> list[Any]:
+        """What the outbox holds for this project, oldest first (no relay runs)."""
+        query = sa.select(outbox_table.c.envelope).where(outbox_table.c.type == kind.type).order_by(outbox_table.c.id)
+        with self.database.session() as session:
+            found = [outbox.decode(bytes(envelope)).data for envelope in session.scalars(query)]
+        return [data for data in found if getattr(data, "project_id", None) == self.project_id]
+
+    def keys(self, prefix: str) -> list[str]:
+        found = self.store._client.list_objects(self.store.bucket, prefix=prefix, recursive=True)
+        return sorted(each.object_name or "" for each in found)
+
+    def download(self, export_id: UUID) -> httpx.Response:
+        with self.database.session() as session:
+            link = handlers.link_export(session, self.store, self.project_id, export_id)
+        return httpx.get(link.url).raise_for_status()
+
+
+@pytest.fixture
+def desk(settings_environment: dict[str, str]) -> Desk:
+    return Desk(Database.of("exports"), ObjectStore.shared())
+
+
+def refusal(call: Callable[[], object]) -> str:
+    with pytest.raises(Problem) as caught:
+        call()
+    return caught.value.code
+
+
+def test_from_the_asking_to_the_file(desk: Desk) -> None:
+    asked = desk.create(name='My "cells"', filter=LabelFilter(status=(Status.SUBMITTED,)))
+    assert (asked.state, asked.version) == (JobState.QUEUED, 1)
+    assert desk.events(SnapshotRequested) == [
+        SnapshotRequested(
+            project_id=desk.project_id, snapshot_id=asked.id, filter={"status": ["submitted"]}
+        )
+    ]
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b'{"id":"a"}', b'{"id":"b"}'), (b'{"id":"c"}',)))
+    running = desk.get(asked.id)
+    assert (running.state, running.labels, running.objects) == (JobState.RUNNING, 3, 5)
+    assert [event.export_id for event in desk.events(ExportReady)] == [asked.id]
+    assert refusal(lambda: desk.download(asked.id)) == "not_ready"
+
+    desk.assemble(asked.id)
+    done = desk.get(asked.id)
+    assert (done.state, done.labels, done.objects, done.failure) == (JobState.DONE, 3, 5, None)
+    response = desk.download(asked.id)
+    assert (len(response.content), hashlib.sha256(response.content).hexdigest()) == (done.size, done.sha256)
+    assert 'filename="My _cells_.json"' in response.headers["content-disposition"]
+    assert response.json() == {
+        "format": "labelyard",
+        "version": 1,
+        "project": {
+            "id": str(desk.project_id), "name": "Cells",
+            "specification": desk.specification.model_dump(mode="json"),
+        },
+        "exported_at": "2026-11-23T09:30:00Z",
+        "labels": [{"id": "a"}, {"id": "b"}, {"id": "c"}],
+    }
+    desk.clear_away()
+    assert desk.keys(f"snapshots/{asked.id}") == []
+    assert desk.download(asked.id).content == response.content
+    changes = desk.events(ExportChanged)
+    assert [(event.version, event.state, event.done) for event in changes] == [
+        (1, "queued", 0), (2, "running", 0), (3, "done", 3),
+    ]
+
+
+def test_an_export_of_nothing_is_an_empty_document(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
+    desk.assemble(asked.id)
+    assert desk.download(asked.id).json()["labels"] == []
+
+
+def test_a_large_export_comes_together_from_its_parts(desk: Desk) -> None:
+    asked = desk.create()
+    label = json.dumps({"id": "x" * 999_000}).encode()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, *[(label,) * 8] * 5))
+    desk.assemble(asked.id)
+    response = desk.download(asked.id)
+    assert len(response.json()["labels"]) == 40
+    assert hashlib.sha256(response.content).hexdigest() == desk.get(asked.id).sha256
+
+
+def test_repeated_deliveries_change_nothing(desk: Desk) -> None:
+    asked = desk.create()
+    completed = desk.snapshot(asked.id, (b'{"id":"a"}',))
+    for _ in range(2):
+        desk.take(handlers.snapshot_completed, completed)
+    assert len(desk.events(ExportReady)) == 1
+    desk.assemble(asked.id)
+    done, content = desk.get(asked.id), desk.download(asked.id).content
+    desk.assemble(asked.id)
+    desk.take(handlers.snapshot_completed, completed)
+    desk.take(handlers.snapshot_failed, failure(desk, asked.id))
+    desk.clear_away()
+    assert desk.get(asked.id) == done
+    assert desk.download(asked.id).content == content
+    assert desk.keys(f"snapshots/{asked.id}") == []
+
+
+def failure(desk: Desk, export_id: UUID) -> SnapshotFailed:
+    return SnapshotFailed(
+        project_id=desk.project_id, snapshot_id=export_id, code="not_found", detail="The project was deleted."
+    )
+
+
+def test_a_failed_snapshot_fails_its_export(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_failed, failure(desk, asked.id))
+    failed = desk.get(asked.id)
+    assert (failed.state, failed.failure) == (JobState.FAILED, "The project was deleted.")
+    assert failed.ended_at is not None
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b"{}",)))
+    assert desk.get(asked.id) == failed
+    desk.clear_away()
+    assert desk.keys(f"snapshots/{asked.id}") == []
+
+
+def test_an_overtaken_worker_gives_way(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b'{"id":"a"}',)))
+    overtaking: list[str] = []
+
+    def overtake(key: str) -> None:
+        if not overtaking:
+            overtaking.append(key)
+            desk.assemble(asked.id)
+
+    desk.assemble(asked.id, Watched(desk.store, overtake))
+    assert overtaking
+    assert desk.get(asked.id).state is JobState.DONE
+    assert desk.keys(f"exports/{asked.id}/") == [handlers.file_key(asked.id, 2)]
+    assert desk.download(asked.id).json()["labels"] == [{"id": "a"}]
+
+
+def test_a_worker_that_died_is_followed_by_another(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b'{"id":"a"}',)))
+
+    def die(key: str) -> None:
+        raise InterruptedError(key)
+
+    with pytest.raises(InterruptedError):
+        desk.assemble(asked.id, Watched(desk.store, die))
+    desk.store.put(handlers.file_key(asked.id, 1), b"left by one that died after its upload")
+    desk.assemble(asked.id)
+    desk.clear_away()
+    assert desk.keys(f"exports/{asked.id}/") == [handlers.file_key(asked.id, 2)]
+
+
+def test_deleted_while_it_is_assembled(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b'{"id":"a"}',)))
+
+    def delete(key: str) -> None:
+        desk.delete(asked.id)
+
+    desk.assemble(asked.id, Watched(desk.store, delete))
+    desk.clear_away()
+    assert desk.keys(f"exports/{asked.id}/") == desk.keys(f"snapshots/{asked.id}/") == []
+    assert refusal(lambda: desk.get(asked.id)) == "gone"
+
+
+def test_deleted_before_its_snapshot_stands(desk: Desk) -> None:
+    asked = desk.create()
+    desk.delete(asked.id)
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b'{"id":"a"}',)))
+    assert desk.events(ExportReady) == []
+    assert desk.events(ExportChanged)[-1].deleted
+    desk.clear_away()
+    assert desk.keys(f"snapshots/{asked.id}/") == []
+
+
+def test_a_deleted_export_is_gone_with_its_file(desk: Desk) -> None:
+    asked, kept = desk.create(), desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b'{"id":"a"}',)))
+    desk.assemble(asked.id)
+    desk.delete(asked.id)
+    for call in (desk.get, desk.delete, desk.download):
+        assert refusal(lambda call=call: call(asked.id)) == "gone"  # type: ignore[misc]
+    desk.clear_away()
+    assert desk.keys(f"exports/{asked.id}/") == []
+    with desk.database.session() as session:
+        page = handlers.list_exports(session, ListExports(project_id=desk.project_id))
+    assert [item.id for item in page.items] == [kept.id]
+    assert refusal(lambda: desk.get(new_id())) == "not_found"
+
+
+def test_a_lost_part_ends_the_export_as_failed(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b"{}",), (b"{}",)))
+    desk.store.delete(f"snapshots/{asked.id}/1")
+    desk.assemble(asked.id)
+    failed = desk.get(asked.id)
+    assert failed.state is JobState.FAILED
+    assert failed.failure is not None and f"snapshots/{asked.id}/1" in failed.failure
+
+
+def test_the_newest_copy_of_the_project_is_in_the_file(desk: Desk) -> None:
+    def changed(name: str, version: int, *classes: ObjectClass) -> ProjectChanged:
+        return ProjectChanged(
+            project_id=desk.project_id, version=version, name=name, data_type=DataType.IMAGE,
+            visibility=Visibility.PRIVATE, specification=Specification(object_classes=classes),
+            spec_version=version,
+        )
+
+    def exported() -> Any:
+        asked = desk.create()
+        desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
+        desk.assemble(asked.id)
+        return desk.download(asked.id).json()["project"]
+
+    desk.projects.project = None
+    desk.take(handlers.project_changed, changed("Old", 1))
+    assert exported()["specification"] == desk.specification.model_dump(mode="json")  # the snapshot's is version 2
+    desk.take(handlers.project_changed, changed("New", 3))
+    desk.take(handlers.project_changed, changed("Late", 2))
+    assert exported() == {
+        "id": str(desk.project_id), "name": "New", "specification": Specification().model_dump(mode="json"),
+    }
+
+
+def test_an_absent_owner_is_waited_for(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
+    present, desk.projects.project = desk.projects.project, None
+    with pytest.raises(Problem, match="unavailable"):
+        desk.assemble(asked.id)
+    assert desk.get(asked.id).state is JobState.RUNNING
+    desk.projects.project = present
+    desk.assemble(asked.id)
+    assert desk.get(asked.id).state is JobState.DONE
+
+
+def test_nothing_is_exported_of_a_deleted_project(desk: Desk) -> None:
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
+    desk.take(handlers.project_deleted, ProjectDeleted(project_id=desk.project_id, version=2))
+    desk.assemble(asked.id)
+    assert desk.get(asked.id).state is JobState.FAILED
+    assert refusal(desk.create) == "not_found"
+
+
+def test_names(desk: Desk) -> None:
+    asked = desk.create()
+    assert asked.name.startswith("native 2") and asked.name.endswith(" UTC")
+    with desk.database.session() as session:
+        request = RenameExport(project_id=desk.project_id, export_id=asked.id, name="First")
+        renamed = handlers.rename_export(session, request)
+    assert (renamed.name, renamed.version) == ("First", 2)
+    assert desk.get(asked.id) == renamed
+
+
+def test_pages_are_newest_first(desk: Desk) -> None:
+    made = [desk.create().id for _ in range(5)]
+    seen: list[UUID] = []
+    cursor = None
+    while True:
+        request = ListExports(project_id=desk.project_id, cursor=cursor, limit=2)
+        with desk.database.session() as session:
+            page = handlers.list_exports(session, request)
+        seen += [item.id for item in page.items]
+        cursor = page.next
+        if cursor is None:
+            break
+    assert seen == made[::-1]
+
+
+def test_another_project_does_not_see_it(desk: Desk) -> None:
+    asked = desk.create()
+    with desk.database.session() as session:
+        assert refusal(lambda: handlers.get_export(session, new_id(), asked.id)) == "not_found"
