@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from psycopg.errors import UniqueViolation
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -137,11 +138,12 @@ def _saved(session: Session, row: ProjectRow) -> Project:
         return _to_project(row)
     row.version += 1
     row.updated_at = datetime.now(UTC)
+    name = row.name
     try:
         session.flush()
     except sa.exc.IntegrityError as error:
-        if "projects_name_unique" in str(error.orig):
-            raise _name_taken(row.name) from error
+        if isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == "projects_name_unique":
+            raise _name_taken(name) from None
         raise
     return _announced(session, row)
 
