@@ -189,7 +189,7 @@ class Body(Strict):
 
 
 class ObjectClassDraft(Strict):
-    """An object class as somebody asks for it: without `id` it is a new one."""
+    """An object class as somebody asks for it: without `id`, the one of that name and type if there is one, or new."""
 
     id: UUID | None = None
     name: Name
@@ -198,14 +198,14 @@ class ObjectClassDraft(Strict):
 
 
 class CategoryOptionDraft(Strict):
-    """An answer as somebody asks for it."""
+    """An answer as somebody asks for it: without `id`, the one of that name if there is one, or new."""
 
     id: UUID | None = None
     name: Name
 
 
 class ImageCategoryDraft(Strict):
-    """An image category as somebody asks for it."""
+    """An image category as somebody asks for it: without `id`, the one of that name if there is one, or new."""
 
     id: UUID | None = None
     name: Name
