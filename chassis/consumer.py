@@ -37,6 +37,9 @@ SWEEP_SECONDS = 1.0
 MAX_ATTEMPTS = 15
 MAX_DELAY = 3600.0
 
+BATCH_BYTES = 4 * 1024 * 1024
+"""Bodies in one batch: more would hold memory and locks for too long. A larger event is a batch of its own."""
+
 
 @dataclass(frozen=True)
 class Subscription:
@@ -140,8 +143,7 @@ class EventConsumer:
                 self._sweep()
                 self._drain(connection, received, size)
                 if received:
-                    batch = received[:size]
-                    del received[:size]
+                    batch = _next_batch(received, size)
                     self._handle([_Received.read(_raw(d.body), dict(d.headers or {})) for d in batch])
                     channel.basic_ack(batch[-1].delivery_tag, multiple=True)
 
@@ -276,6 +278,18 @@ class EventConsumer:
             change = failed_messages.delete()
         with self._database.session() as session:
             session.execute(change.where(failed_messages.c.id == row.id))
+
+
+def _next_batch(received: list[Delivery], size: int) -> list[Delivery]:
+    """Take up to `size` deliveries off the front; those after the first only while they stay below BATCH_BYTES."""
+    taken = 1
+    room = BATCH_BYTES - len(received[0].body)
+    while taken < min(size, len(received)) and len(received[taken].body) <= room:
+        room -= len(received[taken].body)
+        taken += 1
+    batch = received[:taken]
+    del received[:taken]
+    return batch
 
 
 def _raw(body: object) -> bytes:

@@ -8,7 +8,7 @@ SUBSCRIPTIONS = (
     Subscription(
         "analytics.projector.v1",
         {LabelChanged: handlers.fold_label_changes},
-        batch=50,  # of at most 5,000 labels each: what one transaction holds in memory stays in the hundreds of MB
+        batch=100,
         after_commit=handlers.announce_counters,
     ),
 )
