@@ -173,7 +173,8 @@ def _matched(
         if given not in by_id:
             raise Problem(code, f"The project has no {kind} of the id {given}. New ones are sent without an id.")
     _refuse_twice((f"The {kind} {given}" for given in asked), "id")
-    by_key = {key(item): item for item in present if item.id not in asked}
+    claimed = set(asked)
+    by_key = {key(item): item for item in present if item.id not in claimed}
     return [(draft, by_id[draft.id] if draft.id is not None else by_key.get(key(draft))) for draft in drafts]
 
 

@@ -49,10 +49,13 @@ def list_project_roles(session: Session, user_id: UUID) -> ProjectRoles:
 
 def count_roles(session: Session, project_id: UUID) -> RoleCounts:
     """How many people have each role, read from the counters."""
-    team = session.execute(sa.select(TeamRoleCounts)).scalar_one()
-    project = session.get(ProjectRoleCounts, project_id)
+    team, project = session.execute(
+        sa.select(TeamRoleCounts, ProjectRoleCounts).outerjoin(
+            ProjectRoleCounts, ProjectRoleCounts.project_id == project_id
+        )
+    ).one()
     counts = RoleCounts(owner=team.owner, admin=team.admin)
-    if project is None:
+    if project is None:  # nobody has joined it yet
         return counts
     return counts.model_copy(
         update={"manager": project.manager, "reviewer": project.reviewer, "labeler": project.labeler}
