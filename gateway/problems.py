@@ -49,7 +49,7 @@ class ProblemDocument(BaseModel):
     detail: str
     code: str = Field(json_schema_extra={"enum": [*CODES]})
     correlation_id: str
-    errors: list[Fault] | None = None
+    errors: list[Fault] | None = Field(default=None, exclude_if=lambda errors: errors is None)
 
 
 def answer(problem: Problem, headers: Iterable[tuple[str, str]] = ()) -> Response:

@@ -97,9 +97,10 @@ class Security:
             if scope is None:
                 raise Problem("forbidden")
         except Problem as problem:
-            if principal is None and problem.code in ("not_found", "forbidden"):
-                raise Problem("unauthenticated") from None
-            raise
+            if problem.code not in ("not_found", "forbidden"):
+                raise
+            # Without details: whether a hidden project exists must not show.
+            raise Problem("unauthenticated" if principal is None else problem.code) from None
         return Asker(principal, credentials, role, scope, project)
 
     def principal(self, credentials: Credentials, *, reading: bool) -> Principal:

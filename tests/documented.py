@@ -1,0 +1,54 @@
+"""Checks what the gateway answers against its OpenAPI document."""
+
+import json
+import re
+from functools import cache
+from typing import Any
+
+import httpx
+from jsonschema import Draft202012Validator
+
+from gateway.openapi import PATH
+from gateway.routing import PREFIX
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The kept OpenAPI document."""
+    kept: dict[str, Any] = json.loads(PATH.read_text(encoding="utf-8"))
+    return kept
+
+
+def assert_documented(response: httpx.Response) -> None:
+    """The status and body of `response` are as the document says. Fits into httpx's response hooks."""
+    operation = _operation(response.request.method, response.request.url.path)
+    if operation is None:
+        return
+    status = str(response.status_code)
+    said = operation["responses"]
+    assert status in said or f"{status[0]}XX" in said, f"{operation['operationId']} does not say {status}"
+    if "event-stream" in response.headers.get("content-type", ""):
+        return
+    response.read()
+    answer = said.get(status) or document()["components"]["responses"]["Problem"]
+    content = answer.get("content")
+    if content is None:
+        assert response.content == b""
+        return
+    media_type = response.headers["content-type"].partition(";")[0]
+    assert media_type in content, f"{operation['operationId']} answers {media_type}"
+    _validator(json.dumps(content[media_type]["schema"])).validate(response.json())
+
+
+def _operation(method: str, path: str) -> dict[str, Any] | None:
+    for template, operations in document()["paths"].items():
+        pattern = re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(PREFIX + template))
+        if method.lower() in operations and re.fullmatch(pattern, path):
+            found: dict[str, Any] = operations[method.lower()]
+            return found
+    return None
+
+
+@cache
+def _validator(schema: str) -> Draft202012Validator:
+    return Draft202012Validator({**json.loads(schema), "components": document()["components"]})
