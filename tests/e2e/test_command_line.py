@@ -1,0 +1,197 @@
+"""The whole command line against a whole system: BCCD goes in, equal counts come out everywhere."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from client import Labelyard
+from deploy.local.state import REPOSITORY
+from deploy.local.system import System
+
+BCCD = REPOSITORY.parent / "shared" / "data" / "bccd"
+OBJECTS = {"RBC": 4153, "WBC": 372, "Platelets": 361}  # the 4,888 boxes of boxes.csv, less two of zero area
+COMMAND = Path(sys.executable).with_name("labelyard")
+
+
+class CommandLine:
+    """`labelyard` as somebody with a home of their own."""
+
+    def __init__(self, home: Path) -> None:
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"}
+
+    def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
+        return subprocess.Popen([COMMAND, *arguments], env=self.environment, text=True, **options)
+
+    def __call__(self, *arguments: str, code: int = 0, given: str = "") -> str:
+        """Standard output; the exit code must be `code`."""
+        pipe = subprocess.PIPE
+        run = self.start(*arguments, stdin=pipe, stdout=pipe, stderr=pipe)
+        out, err = run.communicate(given, timeout=240)
+        assert run.returncode == code, (arguments, out, err)
+        return out
+
+    def json(self, *arguments: str, code: int = 0) -> Any:
+        return json.loads(self(*arguments, "--json", code=code))
+
+
+@pytest.fixture(scope="module")
+def labelyard(system: System, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+    """Signed in as the owner."""
+    command = CommandLine(tmp_path_factory.mktemp("home"))
+    email, password = system.owner
+    assert "labelyard login" in _refused(command, "project", "list")
+    command("login", "--url", system.url, "--email", email, given=f"{password}\n")
+    return command
+
+
+@pytest.fixture(scope="module")
+def bccd(labelyard: CommandLine) -> dict[str, Any]:
+    """What the import of BCCD reported."""
+    if not BCCD.is_dir():
+        pytest.skip("the BCCD data set is not beside this clone")
+    report: dict[str, Any] = labelyard.json("import", "voc", str(BCCD), "--project", "BCCD", code=3)
+    return report
+
+
+def _refused(command: CommandLine, *arguments: str) -> str:
+    run = command.start(*arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = run.communicate(timeout=60)
+    assert (run.returncode, out) == (1, "")
+    return err
+
+
+def _counted(page: dict[str, Any]) -> tuple[int, dict[str, int]]:
+    cards = page["cards"]
+    classes = cards["configuration"]["data"]["object_classes"]
+    return cards["labeling_status"]["data"]["total"], {each["name"]: each["count"] for each in classes}
+
+
+def _overview(labelyard: CommandLine, project: str, expected: tuple[int, dict[str, int]]) -> dict[str, Any]:
+    """The overview once its counters, which follow behind, say what is expected."""
+    deadline = time.monotonic() + 30
+    while True:
+        page: dict[str, Any] = labelyard.json("overview", project)
+        if _counted(page) == expected or time.monotonic() > deadline:
+            assert _counted(page) == expected
+            return page
+        time.sleep(0.2)
+
+
+def test_bccd_goes_in_with_its_two_empty_boxes_named(bccd: dict[str, Any]) -> None:
+    assert bccd["images"]["failures"] == []
+    assert bccd["images"]["found"] == bccd["images"]["uploaded"] == 364
+    report = bccd["import"]["report"]
+    assert (report["labels"], report["objects"], report["objects_by_class"]) == (364, 4886, OBJECTS)
+    assert report["error_count"] == 2
+    assert {Path(error["file"]).stem for error in report["errors"]} == {"BloodImage_00338", "BloodImage_00343"}
+    assert {error["code"] for error in report["errors"]} == {"bad_geometry"}
+    assert all(error["line"] for error in report["errors"])
+
+
+def test_the_overview_counts_them(labelyard: CommandLine, bccd: dict[str, Any]) -> None:
+    page = _overview(labelyard, "BCCD", (364, OBJECTS))
+    segments = page["cards"]["labeling_status"]["data"]["segments"]
+    assert [segment["count"] for segment in segments] == [364, 0, 0, 0, 0, 0]
+    drawn = labelyard("overview", bccd["project"]["id"])
+    for shown in ("BCCD", "364 labels", "4,153", "372", "361"):
+        assert shown in drawn
+
+
+def test_the_same_import_again_changes_nothing(labelyard: CommandLine, bccd: dict[str, Any]) -> None:
+    before = _overview(labelyard, "BCCD", (364, OBJECTS))
+    again = labelyard.json("import", "voc", str(BCCD), "--project", "BCCD", code=3)
+    assert (again["images"]["uploaded"], again["images"]["present"]) == (0, 364)
+    assert again["import"]["report"] == bccd["import"]["report"]
+    after = _overview(labelyard, "BCCD", (364, OBJECTS))
+    versions = [page["cards"]["labeling_status"]["data"]["version"] for page in (before, after)]
+    assert versions[0] == versions[1]
+
+
+def test_the_export_holds_them(labelyard: CommandLine, bccd: dict[str, Any], tmp_path: Path) -> None:
+    target = tmp_path / "bccd.json"
+    said = labelyard.json("export", "BCCD", "-o", str(target))
+    assert (said["export"]["labels"], said["export"]["objects"]) == (364, 4886)
+    assert list(tmp_path.iterdir()) == [target]
+    document = json.loads(target.read_text())
+    names = {each["id"]: each["name"] for each in document["project"]["specification"]["object_classes"]}
+    counted = Counter(names[each["class_id"]] for label in document["labels"] for each in label["objects"])
+    assert len(document["labels"]) == 364
+    assert counted == OBJECTS
+    none = labelyard.json("export", "BCCD", "-o", str(target), "--status", "skipped")
+    assert none["export"]["labels"] == 0
+    assert json.loads(target.read_text())["labels"] == []
+
+
+def test_watch_tells_what_happens_and_ends_well(
+    labelyard: CommandLine, bccd: dict[str, Any], system: System
+) -> None:
+    watching = labelyard.start("watch", "BCCD", "--json", stdout=subprocess.PIPE)
+    assert watching.stdout is not None
+    try:
+        first = json.loads(watching.stdout.readline())
+        assert first["cards"]["labeling_status"]["data"]["total"] == 364
+        with Labelyard(system.url) as api:
+            api.login(*system.owner)
+            project_id = bccd["project"]["id"]
+            label = next(api.labels(project_id))
+            api.act(project_id, label["id"], "submit")
+            told = json.loads(watching.stdout.readline())
+            api.act(project_id, label["id"], "reopen")
+            back = json.loads(watching.stdout.readline())
+    finally:
+        watching.send_signal(signal.SIGINT)
+        code = watching.wait(timeout=30)
+    submitted = [each["cards"]["labeling_status"]["data"]["submitted"] for each in (first, told, back)]
+    assert submitted == [0, 1, 0]
+    assert first["version"] < told["version"] < back["version"]
+    assert code == 0
+
+
+def test_coco_goes_in_and_what_is_wrong_changes_nothing_if_so_asked(
+    labelyard: CommandLine, bccd: dict[str, Any], tmp_path: Path
+) -> None:
+    image = BCCD / "images" / "BloodImage_00000.jpg"
+    document = {
+        "images": [{"id": 1, "file_name": image.name, "width": 640, "height": 480}],
+        "categories": [{"id": 1, "name": "cell"}],
+        "annotations": [
+            {"id": 1, "image_id": 1, "category_id": 1, "bbox": [10, 10, 50, 40]},
+            {"id": 2, "image_id": 1, "category_id": 1, "bbox": [10, 10, 0, 40]},
+        ],
+    }
+    images = tmp_path / "images"
+    images.mkdir()
+    (images / image.name).write_bytes(image.read_bytes())
+    (images / "broken.jpg").write_bytes(b"this is no picture")
+    file = tmp_path / "annotations.json"
+    file.write_text(json.dumps(document))
+    arguments = ("import", "coco", str(file), "--images", str(images), "--project", "Coco", "--status", "submitted")
+
+    refused = labelyard.json(*arguments, "--on-error", "all_or_nothing", code=1)
+    assert refused["import"]["state"] == "failed"
+    assert [failure["data_key"] for failure in refused["images"]["failures"]] == ["broken.jpg"]
+    assert _counted(labelyard.json("overview", "Coco"))[0] == 0
+
+    kept = labelyard.json(*arguments, code=3)
+    assert kept["import"]["report"]["objects"] == 1
+    page = _overview(labelyard, "Coco", (1, {"cell": 1}))
+    assert page["cards"]["labeling_status"]["data"]["submitted"] == 1
+
+
+def test_refusals_say_what_to_do(labelyard: CommandLine, system: System) -> None:
+    made = labelyard.json("project", "create", "Twice", "--class", "cell", "--class", "wall:polygon")
+    assert [each["annotation_type"] for each in made["specification"]["object_classes"]] == ["box", "polygon"]
+    assert "Twice" in labelyard("project", "list")
+    assert "labelyard project list" in _refused(labelyard, "project", "create", "Twice")
+    assert "labelyard project list" in _refused(labelyard, "overview", "Nobody's")
+    stranger = CommandLine(Path(labelyard.environment["HOME"]) / "elsewhere")
+    stranger.environment |= {"LABELYARD_URL": system.url, "LABELYARD_TOKEN": "nobody's"}
+    assert "labelyard login" in _refused(stranger, "project", "list")
