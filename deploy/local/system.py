@@ -18,6 +18,7 @@ from deploy.local.state import REPOSITORY, State
 from deploy.local.supervisor import ProgramState, Supervisor
 
 READY_WITHIN = 120  # seconds, for a server or a process, on a slow machine
+MOST_STARTS = 5  # of a program, while it is waited for
 
 Say = Callable[[str], None]
 
@@ -166,15 +167,20 @@ class System:
         return Health(program, None, "")
 
     def _wait_for(self, checks: Mapping[str, Callable[[], bool]]) -> None:
-        """Waits until every check holds; then, or after READY_WITHIN, says which program does not come up."""
+        """Waits until every check holds, and says which program does not come up.
+
+        Waiting for a dependency is normal; ending and being started anew, again and again, is not.
+        """
         missing = dict(checks)
+        starts: dict[str, set[int]] = {name: set() for name in checks}
         end = time.monotonic() + READY_WITHIN
         while missing := {name: check for name, check in missing.items() if not check()}:
-            dead = [state.name for state in self.supervisor.states() if state.state == "FATAL"]
-            if time.monotonic() > end or dead:
-                name = next((name for name in missing if name in dead), next(iter(missing)))
-                log = self.supervisor.logs / f"{name}.log"
-                raise LocalError(
-                    f"{name} does not come up. The end of its log, {log}:\n{self.supervisor.last_lines(name)}"
-                )
+            for program in self.supervisor.states():
+                if program.name in missing and program.pid:
+                    starts[program.name].add(program.pid)
+            dead = [name for name in missing if len(starts[name]) > MOST_STARTS]
+            if dead or time.monotonic() > end:
+                name = (dead or list(missing))[0]
+                log, lines = self.supervisor.logs / f"{name}.log", self.supervisor.last_lines(name)
+                raise LocalError(f"{name} does not come up. The end of its log, {log}:\n{lines}")
             time.sleep(0.2)
