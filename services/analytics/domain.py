@@ -94,19 +94,28 @@ def fold(
             latest = newer.get(key) or known.get(key)
             if latest is None or latest.version < state.version:
                 newer[key] = counted(state)
-    differences: dict[CounterKey, int] = defaultdict(int)
+    differences: _Differences = defaultdict(lambda: defaultdict(int))
     for key, label in newer.items():
         if key in known:
             _add(differences, key[0], known[key], -1)
         _add(differences, key[0], label, 1)
-    return newer, {key: difference for key, difference in differences.items() if difference}
+    return newer, {
+        (project_id, scope, key): difference
+        for (project_id, scope), by_key in differences.items()
+        for key, difference in by_key.items()
+        if difference
+    }
 
 
-def _add(differences: dict[CounterKey, int], project_id: UUID, label: Counted, sign: int) -> None:
-    scopes = (project_id,) if label.assignee is None else (project_id, label.assignee)
-    for key, number in counts(label).items():
-        for scope in scopes:
-            differences[project_id, scope, key] += sign * number
+_Differences = defaultdict[tuple[UUID, UUID], defaultdict[str, int]]
+
+
+def _add(differences: _Differences, project_id: UUID, label: Counted, sign: int) -> None:
+    added = counts(label)
+    for scope in (project_id,) if label.assignee is None else (project_id, label.assignee):
+        by_key = differences[project_id, scope]
+        for key, number in added.items():
+            by_key[key] += sign * number
 
 
 def compose(project_id: UUID, version: int, values: Mapping[str, int], updated: int | None) -> Counters:

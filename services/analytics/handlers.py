@@ -1,10 +1,10 @@
 """Use cases of the analytics service."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from chassis.broker import announce
@@ -170,15 +170,14 @@ def _store_labels(session: Session, labels: Mapping[LabelKey, Counted]) -> None:
         }
         for (project_id, label_id), label in labels.items()
     ]
-    session.execute(_STORE_LABELS, {"rows": json.dumps(rows, default=str)})
+    session.execute(_STORE_LABELS, {"rows": to_json(rows).decode()})
 
 
 def _add_to_counters(session: Session, differences: Mapping[CounterKey, int]) -> None:
     def rows(items: Iterable[tuple[CounterKey, int]]) -> str:
-        return json.dumps(
-            [{"project_id": p, "scope": scope, "key": key, "value": value} for (p, scope, key), value in items],
-            default=str,
-        )
+        return to_json(
+            [{"project_id": p, "scope": scope, "key": key, "value": value} for (p, scope, key), value in items]
+        ).decode()
 
     session.execute(_ADD_TO_COUNTERS, {"rows": rows(differences.items())})
     lessened = [(key, value) for key, value in differences.items() if value < 0]
