@@ -98,10 +98,7 @@ def _members(values: Mapping[str, Any]) -> bytes:
 
 
 def _json(value: Any) -> bytes:
-    written = json.dumps(
-        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
-    )
-    return written.encode()
+    return _ENCODER.encode(value).encode()
 
 
 def _plain(value: object) -> Any:
@@ -114,6 +111,11 @@ def _plain(value: object) -> Any:
     if isinstance(value, Sequence):
         return list(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+_ENCODER = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"), default=_plain
+)
 
 
 def _label(entry: Mapping[str, Any]) -> Label:
