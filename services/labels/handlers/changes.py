@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
@@ -83,14 +83,13 @@ def apply(
     body: Stored | None = None,
 ) -> None:
     """Bring a locked label to `moved` (and `body`) as its next version; history and event go with it."""
-    line = change(session, label, moved, action=action, actor=actor, at=at, comment=comment, body=body)
-    session.flush()
-    session.execute(insert(LabelHistory), [line])
+    old = bodies(session, [label]) if body is not None else {}
+    line = change(label, moved, action=action, actor=actor, at=at, comment=comment, body=body, old=old.get(label.id))
+    write(session, [line], [] if body is None else [(label, body)])
     publish(session, [label], actor, action)
 
 
 def change(
-    session: Session,
     label: Label,
     moved: Standing,
     *,
@@ -99,17 +98,57 @@ def change(
     at: datetime,
     comment: str | None = None,
     body: Stored | None = None,
+    old: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """As `apply`, but the caller flushes, writes the line of history that comes out, and publishes."""
-    was = standing(label)
-    before, after = _difference(was, moved)
+    """Bring a label to its next version in memory; the line of history, for `write`, comes out.
+
+    `old` is the body that `body` replaces, None for an empty one. History keeps digests and counts of bodies, so it
+    stays small however large these are.
+    """
+    before, after = _difference(standing(label), moved)
     for field, value in asdict(moved).items():
         setattr(label, field, value)
     if body is not None:
-        before["body"], after["body"] = _write_body(session, label, body)
+        before["body"] = {"digest": label.body_digest, "objects": label.objects}
+        after["body"] = {"digest": body.digest, "objects": body.objects, **_edits(old or {}, body.plain)}
+        label.body_digest, label.objects, label.categories = body.digest, body.objects, body.categories
     label.version += 1
     label.updated_at = at
     return history(label, action=action, actor=actor, comment=comment, before=before, after=after)
+
+
+def bodies(session: Session, labels: Iterable[Label]) -> dict[UUID, dict[str, Any]]:
+    """The bodies of these labels of one project that are not empty, by label id."""
+    filled = [label for label in labels if label.body_digest is not None]
+    if not filled:
+        return {}
+    query = sa.select(LabelBody.label_id, LabelBody.body).where(
+        LabelBody.project_id == filled[0].project_id, LabelBody.label_id.in_([label.id for label in filled])
+    )
+    return {row.label_id: row.body for row in session.execute(query)}
+
+
+def write(session: Session, lines: Sequence[dict[str, Any]], new_bodies: Sequence[tuple[Label, Stored]] = ()) -> None:
+    """Write changed labels, their lines of history and their new bodies."""
+    session.flush()
+    if lines:
+        session.execute(insert(LabelHistory), lines)
+    rows = [
+        {"project_id": label.project_id, "label_id": label.id, "body": body.plain}
+        for label, body in new_bodies
+        if body.digest is not None
+    ]
+    if rows:
+        statement = insert(LabelBody)
+        key, new = [LabelBody.project_id, LabelBody.label_id], {"body": statement.excluded.body}
+        session.execute(statement.on_conflict_do_update(index_elements=key, set_=new), rows)
+    emptied = [label for label, body in new_bodies if body.digest is None]
+    if emptied:
+        session.execute(
+            sa.delete(LabelBody).where(
+                LabelBody.project_id == emptied[0].project_id, LabelBody.label_id.in_([label.id for label in emptied])
+            )
+        )
 
 
 def history(
@@ -130,9 +169,10 @@ def history(
 
 
 def publish(session: Session, labels: Sequence[Label], actor: UUID | None, cause: str) -> None:
-    """Tell others what these labels of one project are now; at most 5,000."""
-    states = tuple(state(label) for label in labels)
-    outbox.add(session, LabelChanged(project_id=labels[0].project_id, labels=states, actor=actor, cause=cause))
+    """Tell others what these labels of one project are now; at most 5,000, of none nothing."""
+    if labels:
+        states = tuple(state(label) for label in labels)
+        outbox.add(session, LabelChanged(project_id=labels[0].project_id, labels=states, actor=actor, cause=cause))
 
 
 def _difference(was: Standing, now: Standing) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -145,28 +185,7 @@ def _plain(value: Any) -> Any:
     return str(value) if isinstance(value, UUID) else value
 
 
-def _write_body(session: Session, label: Label, body: Stored) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Replace a label's body; what history says of the old one and of the new one.
-
-    History keeps digests and counts, not bodies: it stays small however large these are.
-    """
-    key = (LabelBody.project_id == label.project_id) & (LabelBody.label_id == label.id)
-    old = {} if label.body_digest is None else session.scalars(sa.select(LabelBody.body).where(key)).one()
-    before = {"digest": label.body_digest, "objects": label.objects}
-    label.body_digest, label.objects, label.categories = body.digest, body.objects, body.categories
-    if body.digest is None:
-        session.execute(sa.delete(LabelBody).where(key))
-    else:
-        statement = insert(LabelBody).values(project_id=label.project_id, label_id=label.id, body=body.plain)
-        session.execute(
-            statement.on_conflict_do_update(
-                index_elements=[LabelBody.project_id, LabelBody.label_id], set_={"body": statement.excluded.body}
-            )
-        )
-    return before, {"digest": body.digest, "objects": body.objects, **_edits(old, body.plain)}
-
-
-def _edits(old: dict[str, Any], new: dict[str, Any]) -> dict[str, int]:
+def _edits(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, int]:
     """How many objects were added, removed and changed."""
     was = {obj["id"]: obj for obj in old.get("objects", [])}
     now = {obj["id"]: obj for obj in new.get("objects", [])}

@@ -31,7 +31,8 @@ WORKERS = frozenset(ProjectRole)
 REVIEWERS = frozenset({ProjectRole.REVIEWER, ProjectRole.MANAGER})
 """Who can be given labels to review."""
 
-_AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "internal"})
+AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "internal"})
+"""Codes that say nothing of the question: ask again later."""
 
 
 class Owners(Protocol):
@@ -68,7 +69,7 @@ def specification(session: Session, owners: Owners, project_id: UUID, *, ask: bo
     try:
         project = owners.call(GetProject(project_id=project_id), DEADLINE)
     except Problem as problem:
-        if problem.code not in _AWAY:
+        if problem.code not in AWAY:
             raise
         if copy is None:
             raise Problem("unavailable", "The projects service does not answer.") from problem
@@ -94,7 +95,7 @@ def require_role(
     try:
         found = owners.call(GetRole(project_id=project_id, user_id=user_id), DEADLINE)
     except Problem as problem:
-        if problem.code in _AWAY:
+        if problem.code in AWAY:
             raise Problem("unavailable", "The members service does not answer.") from problem
         raise
     if found.version:

@@ -52,6 +52,7 @@ def add_labels(session: Session, owners: Owners, request: AddLabels) -> LabelsAd
     made = total = 0
     for assets in _chosen_assets(session, request):
         created = make_labels(session, request.project_id, assets, request.actor.user_id)
+        changes.publish(session, created, request.actor.user_id, "add")
         made, total = made + len(created), total + len(assets)
     ids = None if request.assets is None else _label_ids(session, request.project_id, request.assets)
     return LabelsAdded(created=made, existing=total - made, ids=ids)
@@ -60,7 +61,7 @@ def add_labels(session: Session, owners: Owners, request: AddLabels) -> LabelsAd
 def make_labels(
     session: Session, project_id: UUID, assets: Sequence[tuple[AssetRow, str]], actor: UUID
 ) -> list[LabelRow]:
-    """A label for each of these assets (with their dataset's name) that has none; the new ones."""
+    """A label for each of these assets (with their dataset's name) that has none; the new ones, to be published."""
     now = datetime.now(UTC)
     rows = [
         new_label(project_id, asset, dataset, now)
@@ -68,15 +69,13 @@ def make_labels(
     ]
     if not rows:
         return []
-    labels = session.scalars(insert(LabelRow).on_conflict_do_nothing().returning(LabelRow), rows).all()
-    if labels:
-        after = {"status": Status.IN_PROGRESS, "review": Review.NOT_SUBMITTED, "round": 0}
-        lines = [
-            changes.history(label, action="add", actor=actor, comment=None, before={}, after=after) for label in labels
-        ]
-        session.execute(insert(LabelHistory), lines)
-        changes.publish(session, labels, actor, "add")
-    return list(labels)
+    labels = list(session.scalars(insert(LabelRow).on_conflict_do_nothing().returning(LabelRow), rows))
+    after = {"status": Status.IN_PROGRESS, "review": Review.NOT_SUBMITTED, "round": 0}
+    changes.write(
+        session,
+        [changes.history(each, action="add", actor=actor, comment=None, before={}, after=after) for each in labels],
+    )
+    return labels
 
 
 def new_label(project_id: UUID, asset: AssetRow, dataset: str, now: datetime) -> dict[str, Any]:

@@ -1,0 +1,56 @@
+"""Reading the labels of an uploaded file, in the same order each time."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+from contracts.enums import ImportFormat
+from formats import coco, voc
+from formats.types import ErrorCode, ParsedLabel, ParseError
+from services.labels.handlers.importing.report import Report
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file at `path` that its uploader called `name`; `scratch` is a folder for temporary files."""
+
+    format: ImportFormat
+    path: Path
+    name: str
+    scratch: Path
+
+    def labels(self, report: Report, skip: int = 0) -> Iterator[ParsedLabel]:
+        """The labels from number `skip` on. Files and what is wrong in them are in `report` before their label is.
+
+        Left out as faults: a data key that comes again (which of the two is meant?), and a label without any object
+        whose objects could not be read.
+        """
+        number, file, unreadable = 0, None, 0
+        # The data keys that have come: an SQLite database without a name is a file once it is larger than its cache.
+        with closing(sqlite3.connect("", isolation_level=None)) as seen:
+            seen.execute("CREATE TABLE seen (data_key TEXT PRIMARY KEY) WITHOUT ROWID")
+            for found in self._read():
+                into = report if number >= skip else Report()
+                into.files += found.file != file
+                file = found.file
+                if isinstance(found, ParseError):
+                    unreadable += found.object is not None
+                    into.fault(found.file, found.code.value, found.detail, line=found.line, name=found.object)
+                    continue
+                emptied, unreadable = unreadable and not found.objects, 0
+                if seen.execute("INSERT OR IGNORE INTO seen VALUES (?)", (found.data_key,)).rowcount == 0:
+                    detail = f"{found.data_key!r} was labeled before in this file; the first one counts"
+                    into.fault(found.file, ErrorCode.DUPLICATE.value, detail)
+                elif not emptied:
+                    number += 1
+                    if number > skip:
+                        yield found
+
+    def _read(self) -> Iterator[ParsedLabel | ParseError]:
+        with self.path.open("rb") as stream:
+            if self.format is ImportFormat.VOC:
+                yield from voc.read(stream, self.name)
+            else:
+                yield from coco.read(stream, self.scratch, self.name)

@@ -1,0 +1,319 @@
+"""Running an import from where it is to its end."""
+
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from chassis import outbox
+from chassis.database import Database
+from chassis.ids import new_id
+from chassis.logs import get_logger
+from chassis.objects import ObjectStore
+from chassis.rpc.client import RpcClient
+from contracts.body import Body, Categories, ObjectClass, ObjectClassDraft
+from contracts.enums import AnnotationType, ImportFormat, JobState, LabelAction, OnError, Status
+from contracts.errors import Problem
+from contracts.events import ImportRequested, TaskChanged
+from contracts.permissions import Role
+from contracts.rpc.labels import Actor
+from contracts.rpc.projects import AddObjectClasses
+from formats.types import ParsedLabel
+from services.labels.domain import life
+from services.labels.handlers import changes, copies
+from services.labels.handlers.copies import Owners
+from services.labels.handlers.importing.examination import Ready, examine
+from services.labels.handlers.importing.report import Report
+from services.labels.handlers.importing.source import Source
+from services.labels.handlers.imports import upload_key
+from services.labels.handlers.labels import make_labels
+from services.labels.handlers.library import chunks
+from services.labels.models import Asset, Import, Label, Upload
+
+log = get_logger()
+
+CHUNK = 200
+"""Labels in one transaction and one event: tenths of a second, so that progress shows and locks are short."""
+
+SLICE_SECONDS = 600.0
+"""How long one delivery of an import works at most, before it hands over to a new one: RabbitMQ takes a delivery away
+that is not acknowledged for 30 minutes (field notes)."""
+
+MAX_CLASSES = 1000
+"""Object classes that one file brings at most."""
+
+MAX_CLASS_NAME = 200
+"""Characters of a class's name (contracts.body.Name)."""
+
+CLASSES_DEADLINE = 10.0
+"""Seconds for the projects service to add classes."""
+
+_NOT_WHOLE = "There are errors, and it was to be all or nothing."
+
+
+def run_import(database: Database, event: ImportRequested) -> None:
+    """Run an import, or a slice of it; one that has ended is left alone."""
+    run(database, event, ObjectStore.shared(), RpcClient.shared())
+
+
+def run(database: Database, event: ImportRequested, store: ObjectStore, owners: Owners) -> None:
+    """`run_import` with its ports."""
+    with database.session() as session:
+        task = session.get_one(Import, (event.project_id, event.import_id))
+        upload = session.get_one(Upload, (event.project_id, task.upload_id))
+    if task.state not in (JobState.QUEUED, JobState.RUNNING):
+        return
+    with tempfile.TemporaryDirectory(prefix="labelyard-import-") as folder:
+        source = Source(ImportFormat(task.format), Path(folder, "upload"), upload.filename, Path(folder))
+        work = _Work(database, owners, task, source)
+        try:
+            _fetch(store, upload_key(task.project_id, upload.id), source.path)
+            work.run()
+        except _Overtaken:
+            log.info("import overtaken", import_id=str(task.id))
+        except Problem as problem:
+            if problem.code in copies.AWAY:
+                raise  # kept by the consumer, and tried again
+            work.fail(str(problem))
+
+
+def _fetch(store: ObjectStore, key: str, path: Path) -> None:
+    if store.size(key) is None:
+        raise Problem("gone", "The uploaded file was deleted.")
+    with store.open(key) as stream, path.open("wb") as target:
+        while block := stream.read(1 << 20):
+            target.write(block)
+
+
+class _Overtaken(Exception):
+    """Another worker goes on with this import."""
+
+
+class _Faulty(Exception):
+    """Something is wrong in a file that is to be imported as a whole or not at all."""
+
+
+class _Work:
+    """One import at work. `task` is its row as this worker knows it; whoever finds another version there stops."""
+
+    def __init__(self, database: Database, owners: Owners, task: Import, source: Source) -> None:
+        self._database = database
+        self._owners = owners
+        self._task = task
+        self._source = source
+        self._until = time.monotonic() + SLICE_SECONDS
+        self._classes: dict[str, ObjectClass] = {}
+
+    def run(self) -> None:
+        """From where it is to the end, or until the slice is over."""
+        whole = self._task.on_error == OnError.ALL_OR_NOTHING
+        if self._task.total is None or whole:
+            if self._task.state == JobState.QUEUED:
+                self._advance(state=JobState.RUNNING)
+            total, drafts, report = self._survey(examined=whole)
+            if whole and report.error_count:
+                self.fail(_NOT_WHOLE, report)
+                return
+            if total == 0 and report.error_count:
+                self.fail("Nothing in the file could be read.", report)
+                return
+            self._create_classes(drafts)
+            self._advance(total=total, done=0)
+        self._learn_classes(ask=True)
+        if whole:
+            self._apply_whole()
+        else:
+            self._apply_in_chunks()
+
+    def fail(self, failure: str, report: Report | None = None) -> None:
+        """End the import without success; with a report, nothing was done."""
+        values: dict[str, Any] = {"state": JobState.FAILED, "failure": failure, "ended_at": datetime.now(UTC)}
+        if report is not None:
+            values |= {"report": report.nothing_applied().plain(), "done": 0}
+        self._advance(**values)
+
+    # --- the survey ---
+
+    def _survey(self, *, examined: bool) -> tuple[int, list[ObjectClassDraft], Report]:
+        """How many labels the file has, the classes that are to be made, and what is wrong.
+
+        A new class takes the annotation type of most of its objects. Unless `examined`, only what cannot be read
+        counts as wrong.
+        """
+        self._learn_classes()
+        total, report = 0, Report()
+        shapes: Counter[tuple[str, AnnotationType]] = Counter()
+        for labels in chunks(self._source.labels(report), CHUNK):
+            total += len(labels)
+            shapes.update((found.class_name, found.annotation_type) for label in labels for found in label.objects)
+            if len(shapes) > MAX_CLASSES:
+                raise Problem("too_large", f"The file has more than {MAX_CLASSES} object classes.")
+        drafts = self._drafts(shapes) if self._task.create_classes else []
+        if examined:
+            # a stand-in for each class that is going to be made: an import that fails makes none
+            self._classes |= {
+                draft.name: ObjectClass(
+                    id=new_id(), name=draft.name, annotation_type=draft.annotation_type, color="#000000"
+                )
+                for draft in drafts
+            }
+            report = Report()
+            for labels in chunks(self._source.labels(report), CHUNK):
+                with self._database.session() as session:
+                    ready = self._examine(session, labels, report)
+                    self._changed(session, ready, report)
+        return total, drafts, report
+
+    def _drafts(self, shapes: Counter[tuple[str, AnnotationType]]) -> list[ObjectClassDraft]:
+        kinds: dict[str, AnnotationType] = {}
+        for (name, kind), _ in shapes.most_common():
+            kinds.setdefault(name, kind)
+        return [
+            ObjectClassDraft(name=name, annotation_type=kind)
+            for name, kind in sorted(kinds.items())
+            if name not in self._classes and len(name) <= MAX_CLASS_NAME
+        ]
+
+    def _create_classes(self, drafts: Sequence[ObjectClassDraft]) -> None:
+        if drafts:
+            request = AddObjectClasses(
+                project_id=self._task.project_id, object_classes=tuple(drafts), actor=self._task.created_by
+            )
+            self._owners.call(request, CLASSES_DEADLINE)
+
+    def _learn_classes(self, *, ask: bool = False) -> None:
+        with self._database.session() as session:
+            known = copies.specification(session, self._owners, self._task.project_id, ask=ask)
+        self._classes = {cls.name: cls for cls in known.object_classes}
+
+    # --- applying ---
+
+    def _apply_in_chunks(self) -> None:
+        report, done = Report.of(self._task.report), self._task.done
+        for labels in chunks(self._source.labels(report, skip=done), CHUNK):
+            done += len(labels)
+            with self._database.session() as session:
+                self._apply(session, labels, report)
+                self._advance(session, done=done, report=report.plain())
+                over = time.monotonic() > self._until
+                if over:
+                    outbox.add(session, ImportRequested(project_id=self._task.project_id, import_id=self._task.id))
+            if over:
+                return
+        self._advance(state=JobState.DONE, report=report.plain(), ended_at=datetime.now(UTC))
+
+    def _apply_whole(self) -> None:
+        report, done = Report(), 0
+        try:
+            with self._database.session() as session:
+                for labels in chunks(self._source.labels(report), CHUNK):
+                    self._apply(session, labels, report)
+                    if report.error_count:
+                        raise _Faulty
+                    session.expunge_all()
+                    done += len(labels)
+                    self._advance(done=done)
+                self._advance(session, state=JobState.DONE, report=report.plain(), ended_at=datetime.now(UTC))
+        except _Faulty:  # somebody changed a label or a class since the survey
+            self.fail(_NOT_WHOLE, report)
+
+    def _apply(self, session: Session, labels: Sequence[ParsedLabel], report: Report) -> None:
+        """Give labels their objects, and labels to assets that have none; tell of both."""
+        actor = self._task.created_by
+        ready = self._examine(session, labels, report)
+        assets = [(item.asset, self._task.dataset) for item in ready]
+        told = {label.id: label for label in make_labels(session, self._task.project_id, assets, actor)}
+        lines, bodies, now = [], [], datetime.now(UTC)
+        for change in self._changed(session, ready, report, lock=True):
+            label = change["label"]
+            told[label.id] = label
+            lines.append(changes.change(**change, action="import", actor=actor, at=now))
+            if change["body"] is not None:
+                bodies.append((label, change["body"]))
+        changes.write(session, lines, bodies)
+        changes.publish(session, list(told.values()), actor, "import")
+
+    def _examine(self, session: Session, labels: Sequence[ParsedLabel], report: Report) -> list[Ready]:
+        query = sa.select(Asset).where(
+            Asset.dataset_id == self._task.dataset_id, Asset.data_key.in_([label.data_key for label in labels])
+        )
+        assets = {asset.data_key: asset for asset in session.scalars(query)}
+        examined = (
+            examine(label, assets.get(label.data_key), self._classes, self._task.project_id, report) for label in labels
+        )
+        return [ready for ready in examined if ready is not None]
+
+    def _changed(
+        self, session: Session, ready: Sequence[Ready], report: Report, *, lock: bool = False
+    ) -> list[dict[str, Any]]:
+        """What the import changes of labels that exist, as arguments of `changes.change`.
+
+        Labels that are in order afterwards, changed or not, are counted in `report`.
+        """
+        labels = self._labels_of(session, [item.asset.id for item in ready], lock=lock)
+        old = changes.bodies(session, labels.values())
+        submitting = self._task.status == Status.SUBMITTED
+        actor, found = Actor(user_id=self._task.created_by, role=Role.MANAGER), []
+        for item in ready:
+            label = labels.get(item.asset.id)
+            if label is not None:
+                was = old.get(label.id, {})
+                categories = Categories.model_validate(was.get("categories", {}))
+                body = changes.Stored.of(Body(objects=list(item.objects), categories=categories))
+                same, working = body.digest == label.body_digest, label.status == Status.IN_PROGRESS
+                if not same and not working:
+                    detail = f"the label of {label.data_key!r} is {label.status}/{label.review}"
+                    report.fault(item.file, "illegal_transition", detail)
+                    continue
+                moved = changes.standing(label)
+                if working and submitting:
+                    moved = life.decide(moved, LabelAction.SUBMIT, actor, at=datetime.now(UTC))
+                if not same or moved != changes.standing(label):
+                    found.append({"label": label, "moved": moved, "body": None if same else body, "old": was})
+            report.labels += 1
+            report.objects += item.counts
+        return found
+
+    def _labels_of(self, session: Session, assets: Iterable[UUID], *, lock: bool) -> dict[UUID, Label]:
+        """The labels of these assets, by asset; locked, if at all, in one order for all."""
+        query = (
+            sa.select(Label)
+            .where(Label.project_id == self._task.project_id, Label.asset_id.in_(list(assets)))
+            .order_by(Label.id)
+            .execution_options(populate_existing=True)
+        )
+        return {label.asset_id: label for label in session.scalars(query.with_for_update() if lock else query)}
+
+    def _advance(self, session: Session | None = None, **values: Any) -> None:
+        """Write how far the import is, and tell; `_Overtaken` if somebody else has written meanwhile."""
+        if session is None:
+            with self._database.session() as own:
+                self._advance(own, **values)
+            return
+        key = (self._task.project_id, self._task.id)
+        row = session.get_one(Import, key, with_for_update=True, populate_existing=True)
+        if row.version != self._task.version:
+            raise _Overtaken
+        for name, value in values.items():
+            setattr(row, name, value)
+        row.version += 1
+        outbox.add(
+            session,
+            TaskChanged(
+                project_id=row.project_id,
+                task_id=row.id,
+                kind="import",
+                version=row.version,
+                state=JobState(row.state),
+                done=row.done,
+                total=row.total,
+            ),
+        )
+        self._task = row
