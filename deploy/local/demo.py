@@ -4,18 +4,20 @@ Every step looks at what is there first, so that a run that was interrupted is s
 """
 
 import tempfile
+import time
 from collections.abc import Callable
 from contextlib import ExitStack
 from itertools import cycle
 from pathlib import Path
 
 from client import Labelyard
-from client.types import Action, Label, ProjectRole
+from client.types import Action, Import, Label, ProjectRole
 from deploy.local.access import Access
 from deploy.local.demo_images import Tile, as_coco, tiles
 from deploy.local.errors import LocalError
 
 PROJECT = "demo"
+PATIENCE = 120  # seconds
 LABELERS = ("lena", "luca", "lin")
 REVIEWER = "rosa"
 MEMBERS: dict[str, ProjectRole] = {
@@ -86,14 +88,26 @@ def _import(owner: Labelyard, project: str, found: list[Tile]) -> None:
         document = Path(folder) / "demo.json"
         document.write_text(as_coco(found))
         upload = owner.upload_annotations(project, document)
-    done = owner.await_import(owner.start_import(project, upload, "coco", PROJECT))
+    done = _ended(owner, owner.start_import(project, upload, "coco", PROJECT))
     if done["state"] != "done" or done["report"]["error_count"]:
         raise LocalError(f"the demo's import ended badly: {done.get('failure') or done['report']['errors'][:3]}")
 
 
-def _work(
-    members: dict[str, Labelyard], label: Label, labeler: str, labeler_id: str, fate: tuple[Action, ...]
-) -> None:
+def _ended(owner: Labelyard, running: Import) -> Import:
+    """Waits for an import, but not for ever: nobody may be at work on it."""
+    end = time.monotonic() + PATIENCE
+    while running["state"] in ("queued", "running"):
+        if time.monotonic() > end:
+            raise LocalError(
+                f"the demo's import has not ended within {PATIENCE} seconds: `make status` and"
+                " `make logs NAME=labels-bulk` may say why; run this again when that is mended"
+            )
+        time.sleep(0.3)
+        running = owner.import_(running["project_id"], running["id"])
+    return running
+
+
+def _work(members: dict[str, Labelyard], label: Label, labeler: str, labeler_id: str, fate: tuple[Action, ...]) -> None:
     """Takes a label as far as its fate says, each step by the member whose it is."""
     project, label_id = label["project_id"], label["id"]
     if not label.get("assignee"):
