@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import IO
 
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
+from PIL.TiffImagePlugin import IMAGELENGTH, IMAGEWIDTH, TiffImageFile
 
 FORMATS = {
     "JPEG": "image/jpeg",
@@ -58,7 +59,7 @@ def decode(file: IO[bytes], max_pixels: int) -> Decoded:
     """
     try:
         with Image.open(file, formats=[name for name in FORMATS if name != "MPO"]) as image:
-            width, height = image.size
+            width, height = _stored_size(image)
             if width * height > max_pixels:
                 raise NotAnImage("too_many_pixels", f"{width} by {height} pixels; {max_pixels} are allowed")
             with _large_one if width * height > _LARGE else nullcontext():
@@ -71,6 +72,12 @@ def decode(file: IO[bytes], max_pixels: int) -> Decoded:
         raise NotAnImage("unsupported_format", f"not an image of a known format ({names})") from None
     except Exception as error:  # Pillow's decoders raise anything on damaged files
         raise NotAnImage("damaged_image", f"cannot be decoded: {error}"[:300]) from error
+
+
+def _stored_size(image: Image.Image) -> tuple[int, int]:
+    if isinstance(image, TiffImageFile):  # Pillow turns these by itself
+        return int(image.tag_v2[IMAGEWIDTH]), int(image.tag_v2[IMAGELENGTH])
+    return image.size
 
 
 def _thumbnail(image: Image.Image) -> bytes:

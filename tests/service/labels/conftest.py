@@ -22,7 +22,7 @@ from contracts.body import Annotation, Body, LabeledObject, ObjectClass, Specifi
 from contracts.enums import AnnotationType, AssetState, DataType, UserState, Visibility
 from contracts.errors import Problem
 from contracts.events import AssetsCompleted, EventData, LabelChanged, ProjectChanged
-from contracts.permissions import ProjectRole, Role
+from contracts.permissions import ProjectRole, Role, TeamRole
 from contracts.rpc.labels import Actor, AddLabels, Asset, AssetDraft, LabelWithBody, Viewer
 from contracts.rpc.members import GetRole, RoleAnswer
 from contracts.rpc.projects import AddObjectClasses, GetProject, Project
@@ -72,6 +72,9 @@ class Owners:
 
     def add_member(self, project_id: UUID, user_id: UUID, role: ProjectRole) -> None:
         self.roles[project_id, user_id] = RoleAnswer(role=role, version=1, state=UserState.ACTIVE)
+
+    def add_admin(self, project_id: UUID, user_id: UUID) -> None:
+        self.roles[project_id, user_id] = RoleAnswer(role=None, state=UserState.ACTIVE, team_role=TeamRole.ADMIN)
 
 
 @pytest.fixture(scope="session")
