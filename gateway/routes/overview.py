@@ -22,6 +22,9 @@ group = Group("overview", "The composed page of a project, and its live stream")
 LEAST = 0.1
 """Seconds that the services get at least, however long it took to find out who asks."""
 
+RESERVE = 0.05
+"""Seconds of the deadline that are kept for composing and sending."""
+
 
 @group.route("GET", "/projects/{project_id}/overview", Permission.READ_PROJECT)
 def get_overview(asker: Asker, project_id: UUID, query: OverviewQuery) -> Overview:
@@ -30,9 +33,9 @@ def get_overview(asker: Asker, project_id: UUID, query: OverviewQuery) -> Overvi
     user_id = asker.principal.user.id if asker.principal else None
     day = day_of(datetime.now(UTC), UTC if query.tz == "UTC" else ZoneInfo(query.tz))
     asked = questions(asker.role, project_id, user_id, day)
-    spent = time.monotonic() - g.started
+    left = gateway().settings.rpc_deadline - (time.monotonic() - g.started) - RESERVE
     try:
-        parts = gather(asked, gateway().calls.send, max(LEAST, gateway().settings.rpc_deadline - spent))
+        parts = gather(asked, gateway().calls.send, max(LEAST, left))
     except Problem:
         gateway().security.drop_project(project_id)  # it is gone
         raise
