@@ -23,7 +23,8 @@ def build(state: State, given: Mapping[str, str]) -> tuple[dict[str, str], list[
     is in it is not started.
     """
     given = {name: value for name, value in given.items() if name.startswith(PREFIX) and value}
-    given.pop("LABELYARD_HEALTH_PORT", None)  # each process has its own
+    for name in ("LABELYARD_HEALTH_PORT", "LABELYARD_URL", "LABELYARD_TOKEN"):
+        given.pop(name, None)  # a process's own, and the command line's: none says how the system is to run
     made: dict[str, str] = {}
     servers: list[Server] = []
 
