@@ -40,7 +40,6 @@ def create_app(parts: Gateway) -> Flask:
 
 def _view(route: Route, parts: Gateway) -> Callable[..., Response]:
     def view(**values: Any) -> Response:
-        request.max_content_length = route.max_body
         g.asker = parts.security.admit(request, route.access, values.get("project_id"))
         return route.call(g.asker, values)
 

@@ -1,0 +1,217 @@
+"""The live hub: one question for all who watch, the last state always sent, nobody held up by anybody."""
+
+import threading
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from chassis.ids import new_id
+from contracts.body import Specification
+from contracts.enums import UserState, Visibility
+from contracts.errors import Problem
+from contracts.events import CountersChanged, MembershipChanged, PrincipalChanged, ProjectChanged, ProjectVersion
+from contracts.permissions import Role, TeamRole
+from contracts.rpc.analytics import Counters, GetCounters
+from gateway.live import Hub, Stream, Topic, messages
+
+PATIENCE = 20.0
+"""Seconds after which a test gives up waiting."""
+
+
+class Analytics:
+    """Counters that move when they are told to; counts the questions."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        self.away = False
+        self.asked: list[Topic] = []
+
+    def __call__(self, question: GetCounters, _: float) -> Counters:
+        self.asked.append(Topic(question.project_id, question.user_id))
+        if self.away:
+            raise Problem("deadline_exceeded")
+        return Counters(
+            project_id=question.project_id,
+            version=self.version,
+            total=self.version,
+            submitted=0,
+            reviewed=0,
+            segments=(),
+            objects={},
+            open_issues=0,
+            updated=0,
+        )
+
+
+@pytest.fixture
+def analytics() -> Analytics:
+    return Analytics()
+
+
+@pytest.fixture
+def hub(analytics: Analytics) -> Iterator[Hub]:
+    hub = Hub(analytics, cap=20)
+    hub.start()
+    yield hub
+    hub.stop()
+
+
+PROJECT = new_id()
+EVERYTHING = Topic(PROJECT, None)
+
+
+def announce(hub: Hub, version: int) -> None:
+    hub.heard(CountersChanged(projects=(ProjectVersion(project_id=PROJECT, version=version),)))
+
+
+def read_until(stream: Stream, version: int) -> list[int]:
+    """The versions that come out of a stream's slot, up to `version`."""
+    until, seen = time.monotonic() + PATIENCE, list[int]()
+    while not seen or seen[-1] < version:
+        assert time.monotonic() < until, f"{version} did not come, only {seen}"
+        counters, _ = stream.wait(0.1)
+        if counters is not None:
+            seen.append(counters.version)
+    return seen
+
+
+def test_a_new_stream_gets_the_present_state(hub: Hub, analytics: Analytics) -> None:
+    analytics.version = 3
+    assert read_until(hub.open(EVERYTHING, Role.MANAGER, None), 3) == [3]
+
+
+def test_many_hints_are_few_questions_and_the_last_state_comes(hub: Hub, analytics: Analytics) -> None:
+    streams = [hub.open(EVERYTHING, Role.MANAGER, None) for _ in range(10)]
+    for version in range(1, 1001):
+        analytics.version = version
+        announce(hub, version)
+    for stream in streams:
+        seen = read_until(stream, 1000)
+        assert seen == sorted(seen)
+    assert len(analytics.asked) < 500
+
+
+def test_hints_of_what_is_known_or_nobody_watches_ask_nothing(hub: Hub, analytics: Analytics) -> None:
+    analytics.version = 5
+    read_until(hub.open(EVERYTHING, Role.MANAGER, None), 5)
+    asked = len(analytics.asked)
+    announce(hub, 5)
+    hub.heard(CountersChanged(projects=(ProjectVersion(project_id=new_id(), version=9),)))
+    stream = hub.open(Topic(new_id(), None), Role.MANAGER, None)  # asked for after the hints, if they asked at all
+    read_until(stream, 5)
+    assert len(analytics.asked) == asked + 1
+
+
+def test_a_version_never_goes_back(hub: Hub, analytics: Analytics) -> None:
+    analytics.version = 7
+    stream = hub.open(EVERYTHING, Role.MANAGER, None)
+    read_until(stream, 7)
+    analytics.version, asked = 6, len(analytics.asked)
+    hub.look_again(EVERYTHING)
+    until = time.monotonic() + PATIENCE
+    while len(analytics.asked) == asked and time.monotonic() < until:
+        time.sleep(0.01)
+    analytics.version = 8
+    announce(hub, 8)
+    assert read_until(stream, 8) == [8]
+
+
+def test_when_analytics_comes_back_so_does_the_state(hub: Hub, analytics: Analytics) -> None:
+    analytics.away = True
+    stream = hub.open(EVERYTHING, Role.MANAGER, None)
+    assert stream.first(0.2) is None
+    analytics.away, analytics.version = False, 4
+    assert read_until(stream, 4) == [4]
+
+
+def test_a_stream_that_nobody_reads_holds_up_nobody(hub: Hub, analytics: Analytics) -> None:
+    stuck = hub.open(EVERYTHING, Role.MANAGER, None)
+    reader = hub.open(EVERYTHING, Role.MANAGER, None)
+    for version in range(1, 6):
+        analytics.version = version
+        announce(hub, version)
+        read_until(reader, version)
+    assert read_until(stuck, 5) == [5]  # one slot: only the last state waits
+
+
+def test_own_figures_are_asked_for_by_user(hub: Hub, analytics: Analytics) -> None:
+    topics = [EVERYTHING, Topic(PROJECT, new_id()), Topic(PROJECT, new_id())]
+    analytics.version = 1
+    for topic in topics:
+        read_until(hub.open(topic, Role.LABELER, topic.user_id), 1)
+    assert set(analytics.asked) == set(topics)
+
+
+def test_beyond_the_cap_streams_are_refused(analytics: Analytics) -> None:
+    hub = Hub(analytics, cap=2)
+    first, _ = (hub.open(EVERYTHING, Role.MANAGER, None) for _ in range(2))
+    with pytest.raises(Problem) as refusal:
+        hub.open(EVERYTHING, Role.MANAGER, None)
+    assert refusal.value.code == "busy"
+    hub.close(first)
+    hub.close(first)
+    hub.open(EVERYTHING, Role.MANAGER, None)
+    with pytest.raises(Problem):
+        hub.open(EVERYTHING, Role.MANAGER, None)
+
+
+USER = new_id()
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        PrincipalChanged(user_id=USER, version=2, state=UserState.ACTIVE, team_role=TeamRole.MEMBER),
+        MembershipChanged(project_id=PROJECT, user_id=USER, version=2, role=None),
+        ProjectChanged(
+            project_id=PROJECT,
+            version=2,
+            name="p",
+            data_type="image",
+            visibility=Visibility.PRIVATE,
+            specification=Specification(),
+            spec_version=1,
+        ),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+def test_what_may_end_a_right_is_looked_into_at_once(hub: Hub, event: PrincipalChanged) -> None:
+    stream = hub.open(EVERYTHING, Role.MANAGER, USER)
+    bystander = hub.open(Topic(new_id(), None), Role.MANAGER, new_id())
+    read_until(bystander, 0)
+    sent = messages(hub, stream, still_allowed=lambda: False, gone=lambda: False)
+    assert [next(sent)[:5], next(sent)[:12]] == [b"retry", b"event: cards"]
+    hub.heard(event)
+    assert list(sent) == []
+    assert bystander.wait(0)[1] is False
+
+
+def test_messages_begin_with_the_present_state_and_carry_versions(hub: Hub, analytics: Analytics) -> None:
+    analytics.version = 1
+    stream = hub.open(EVERYTHING, Role.VISITOR, None)
+    sent = messages(hub, stream, still_allowed=lambda: True, gone=lambda: False)
+    assert next(sent) == b"retry: 1000\n\n"
+    first = next(sent)
+    assert first.startswith(b'event: cards\nid: 1\ndata: {"version":1,"cards":{"labeling_status":{"state":"ok"')
+    assert first.endswith(b"\n\n") and b'"review":{"state"' not in first
+    analytics.version = 2
+    announce(hub, 2)
+    assert next(sent).startswith(b'event: cards\nid: 2\ndata: {"version":2,')
+
+
+def test_a_stop_ends_streams_and_refuses_new_ones(hub: Hub) -> None:
+    sent = messages(hub, hub.open(EVERYTHING, Role.MANAGER, None), lambda: True, lambda: False)
+    next(sent), next(sent)
+    hub.stop()
+    assert list(sent) == []
+    with pytest.raises(Problem):
+        hub.open(EVERYTHING, Role.MANAGER, None)
+
+
+def test_a_reader_that_went_away_ends_the_stream(hub: Hub) -> None:
+    gone = threading.Event()
+    sent = messages(hub, hub.open(EVERYTHING, Role.MANAGER, None), lambda: True, gone.is_set)
+    next(sent), next(sent)
+    gone.set()
+    assert list(sent) == []
