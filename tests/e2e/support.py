@@ -1,5 +1,6 @@
 """A project with people and images in it, for end-to-end and fault tests. Everything goes through the REST API."""
 
+import hashlib
 import io
 import socket
 import tempfile
@@ -106,20 +107,20 @@ def upload(api: Labelyard, dataset: str, data_keys: list[str]) -> list[Asset]:
     """Uploads a small image, each one different, under each data key; the stored assets in that order."""
     with tempfile.TemporaryDirectory() as folder:
         paths = {key: Path(folder) / key for key in data_keys}
-        for path in paths.values():
-            path.write_bytes(png())
+        for key, path in paths.items():
+            path.write_bytes(png(f"{dataset}/{key}"))
         summary = api.upload_assets(dataset, paths)
     assert not summary.failures, summary.failures
     stored = {asset["data_key"]: asset for asset in summary.stored}
     return [stored[key] for key in data_keys]
 
 
-def png() -> bytes:
-    """A small image like no other."""
-    picture = Image.new("RGB", (WIDTH, HEIGHT))
-    picture.frombytes((uuid4().bytes * (WIDTH * HEIGHT * 3 // 16 + 1))[: WIDTH * HEIGHT * 3])
+def png(name: str) -> bytes:
+    """A small image: always the same for one name, and like no other's."""
+    size = WIDTH * HEIGHT * 3
+    pixels = hashlib.shake_128(name.encode()).digest(size)
     file = io.BytesIO()
-    picture.save(file, "PNG")
+    Image.frombytes("RGB", (WIDTH, HEIGHT), pixels).save(file, "PNG")
     return file.getvalue()
 
 

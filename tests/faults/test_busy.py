@@ -1,0 +1,67 @@
+"""Too much to do: health still answers, and so does the overview."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import psycopg
+from kombu import Connection
+
+from deploy.local.system import System
+from tests.e2e.support import PASSWORD, Team, eventually
+from tests.faults.support import ask_overview, unavailable, whole_overview
+
+
+def test_health_answers_while_every_worker_of_a_service_is_busy(system: System, team: Team) -> None:
+    """All workers of labels wait for a lock in their database, and more calls wait for a worker."""
+    whole_overview(team)
+    over = threading.Event()
+
+    def ask_until_over() -> None:
+        while not over.is_set():
+            assert unavailable(ask_overview(team)) == set()  # labels knows but an item of a card
+
+    with psycopg.connect(system.environment["LABELYARD_LABELS_DSN"]) as database, ThreadPoolExecutor(40) as pool:
+        database.execute("LOCK TABLE labels")
+        askers = [pool.submit(ask_until_over) for _ in range(40)]
+        try:
+            eventually(lambda: _all_workers_busy(system, "labels"))
+            live = httpx.get(f"http://127.0.0.1:{system.state.port('health labels')}/livez", timeout=1)
+            assert live.status_code == 200
+            _all_workers_busy(system, "labels")
+        finally:
+            database.rollback()
+            over.set()
+    for asker in askers:
+        asker.result()
+    assert whole_overview(team)["to_do"]["data"]["items"][0]["done"]
+
+
+def _all_workers_busy(system: System, service: str) -> None:
+    """A consumer is handed as many calls as it has workers: that calls are left in the queue says that all are busy."""
+    with Connection(system.environment["LABELYARD_AMQP_URL"]) as connection:
+        waiting = connection.default_channel.queue_declare(f"rpc-{service}", passive=True).message_count
+    assert waiting > 0
+
+
+def test_the_overview_answers_during_a_storm_of_logins(system: System, team: Team) -> None:
+    """A hundred people sign in from thirty places at once, every other one with a wrong password, until they know."""
+    before = whole_overview(team)
+    with httpx.Client(base_url=f"{system.url}/api/v1", timeout=60) as http, ThreadPoolExecutor(30) as pool:
+
+        def sign_in(number: int) -> int:
+            email = team.people["lena"].email
+            password = PASSWORD if number % 2 else "a wrong password"
+            while True:
+                answer = http.post("/auth/login", json={"email": email, "password": password})
+                if answer.status_code != 503:
+                    return answer.status_code
+                assert answer.json()["code"] == "busy"
+
+        logins = [pool.submit(sign_in, number) for number in range(100)]
+        seen = 0
+        while not all(login.done() for login in logins):
+            assert ask_overview(team) == before
+            seen += 1
+        assert [login.result() for login in logins] == [401, 200] * 50
+        assert seen > 0
