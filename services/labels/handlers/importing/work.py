@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -168,7 +168,7 @@ class _Work:
             for labels in chunks(self._source.labels(report), CHUNK):
                 with self._database.session() as session:
                     ready = self._examine(session, labels, report)
-                    self._changed(session, ready, report)
+                    self._changed(session, ready, self._labels_of(session, [each.asset.id for each in ready]), report)
         return total, drafts, report
 
     def _drafts(self, shapes: Counter[tuple[str, AnnotationType]]) -> list[ObjectClassDraft]:
@@ -226,12 +226,14 @@ class _Work:
 
     def _apply(self, session: Session, labels: Sequence[ParsedLabel], report: Report) -> None:
         """Give labels their objects, and labels to assets that have none; tell of both."""
-        actor = self._task.created_by
+        actor, now = self._task.created_by, datetime.now(UTC)
         ready = self._examine(session, labels, report)
-        assets = [(item.asset, self._task.dataset) for item in ready]
-        told = {label.id: label for label in make_labels(session, self._task.project_id, assets, actor)}
-        lines, bodies, now = [], [], datetime.now(UTC)
-        for change in self._changed(session, ready, report, lock=True):
+        assets = [item.asset.id for item in ready]
+        made = set(make_labels(session, self._task.project_id, assets, actor, now))
+        found = self._labels_of(session, assets, lock=True)
+        told = {label.id: label for label in found.values() if label.id in made}
+        lines, bodies = [], []
+        for change in self._changed(session, ready, found, report, now):
             label = change["label"]
             told[label.id] = label
             lines.append(changes.change(**change, action="import", actor=actor, at=now))
@@ -251,13 +253,12 @@ class _Work:
         return [ready for ready in examined if ready is not None]
 
     def _changed(
-        self, session: Session, ready: Sequence[Ready], report: Report, *, lock: bool = False
+        self, session: Session, ready: Sequence[Ready], labels: Mapping[UUID, Label], report: Report, now: datetime
     ) -> list[dict[str, Any]]:
-        """What the import changes of labels that exist, as arguments of `changes.change`.
+        """What the import changes of `labels` (by asset) at the moment `now`, as arguments of `changes.change`.
 
         Labels that are in order afterwards, changed or not, are counted in `report`.
         """
-        labels = self._labels_of(session, [item.asset.id for item in ready], lock=lock)
         old = changes.bodies(session, labels.values())
         submitting = self._task.status == Status.SUBMITTED
         actor, found = Actor(user_id=self._task.created_by, role=Role.MANAGER), []
@@ -274,18 +275,18 @@ class _Work:
                     continue
                 moved = changes.standing(label)
                 if working and submitting:
-                    moved = life.decide(moved, LabelAction.SUBMIT, actor, at=datetime.now(UTC))
+                    moved = life.decide(moved, LabelAction.SUBMIT, actor, at=now)
                 if not same or moved != changes.standing(label):
                     found.append({"label": label, "moved": moved, "body": None if same else body, "old": was})
             report.labels += 1
             report.objects += item.counts
         return found
 
-    def _labels_of(self, session: Session, assets: Iterable[UUID], *, lock: bool) -> dict[UUID, Label]:
+    def _labels_of(self, session: Session, assets: Sequence[UUID], *, lock: bool = False) -> dict[UUID, Label]:
         """The labels of these assets, by asset; locked, if at all, in one order for all."""
         query = (
             sa.select(Label)
-            .where(Label.project_id == self._task.project_id, Label.asset_id.in_(list(assets)))
+            .where(Label.project_id == self._task.project_id, Label.asset_id.in_(assets))
             .order_by(Label.id)
             .execution_options(populate_existing=True)
         )
