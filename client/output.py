@@ -7,7 +7,16 @@ from typing import Any
 
 import click
 from rich.console import Console, RenderableType
-from rich.progress import BarColumn, DownloadColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+from rich.progress import (
+    BarColumn,
+    DownloadColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+)
+from rich.text import Text
 
 from . import uploads
 
@@ -46,8 +55,7 @@ class Output:
     @contextmanager
     def progress(self, what: str, *, in_bytes: bool = False) -> Iterator[uploads.Progress]:
         """A bar while something is done, on a terminal only. Tell what comes out how much is done, of how much."""
-        count: ProgressColumn = DownloadColumn() if in_bytes else MofNCompleteColumn()
-        columns = (TextColumn("{task.description}"), BarColumn(), count)
+        columns = (TextColumn("{task.description}"), BarColumn(), _Count(in_bytes))
         with Progress(*columns, console=self.err, disable=not self.err.is_terminal, transient=True) as bar:
             task = bar.add_task(what, total=None)
 
@@ -55,6 +63,17 @@ class Output:
                 bar.update(task, completed=done, total=total or None)
 
             yield tell
+
+
+class _Count(ProgressColumn):
+    """How much is done of how much, once that is known."""
+
+    def __init__(self, in_bytes: bool) -> None:
+        super().__init__()
+        self._column: ProgressColumn = DownloadColumn() if in_bytes else MofNCompleteColumn()
+
+    def render(self, task: Task) -> RenderableType:
+        return Text() if task.total is None else self._column.render(task)
 
 
 class Command(click.Command):

@@ -56,7 +56,7 @@ def list_(output: Output) -> None:
     with connect() as api:
         projects = list(api.projects())
     table = Table(box=box.SIMPLE_HEAD)
-    for head in ("Project", "Labels", "Submitted", "Reviewed", "Your role", "Id"):
+    for head in ("Project", "Labels", "Submitted", "Reviewed", "Role", "Id"):
         right = head in ("Labels", "Submitted", "Reviewed")
         table.add_column(head, justify="right" if right else "left", no_wrap=head == "Id")
     for each in projects:
