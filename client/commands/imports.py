@@ -162,8 +162,8 @@ def _report(project: str, dataset: str, uploaded: UploadSummary, ended: Import) 
 
 def _table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", title_style="bold yellow", box=box.SIMPLE_HEAD)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    for column in columns:  # names and codes are copied: only the last column, the explanation, is broken
+        table.add_column(column, overflow="fold", no_wrap=column != columns[-1])
     return table
 
 

@@ -168,7 +168,8 @@ class _Work:
             for labels in chunks(self._source.labels(report), CHUNK):
                 with self._database.session() as session:
                     ready = self._examine(session, labels, report)
-                    self._changed(session, ready, self._labels_of(session, [each.asset.id for each in ready]), report)
+                    found = self._labels_of(session, [each.asset.id for each in ready])
+                    self._changed(session, ready, found, report, datetime.now(UTC))
         return total, drafts, report
 
     def _drafts(self, shapes: Counter[tuple[str, AnnotationType]]) -> list[ObjectClassDraft]:
