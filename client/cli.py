@@ -33,10 +33,11 @@ def cli() -> None:
 
     \b
     Exit codes:
-      0  done
-      1  refused or failed
-      2  wrong usage
-      3  partly done: an import with errors in its report, an image that could not be stored
+        0  done
+        1  refused or failed
+        2  wrong usage
+        3  partly done: an import with errors in its report, an image that could not be stored
+      130  interrupted (`watch` ends with 0)
     """
 
 

@@ -149,9 +149,11 @@ class Uploading:
         """Ask until everything is verified, or nothing more was for `patience` seconds."""
         deadline = time.monotonic() + patience
         while unverified and time.monotonic() < deadline:
-            left = self._settle(unverified, wait=2)
+            left = self._settle(unverified, wait=10)
             if len(left) < len(unverified):
                 deadline = time.monotonic() + patience
+            elif left:  # a busy server answers without waiting
+                time.sleep(min(1.0, patience))
             unverified = left
         if unverified:
             keys = [asset["data_key"] for asset in self.api.assets(self.dataset) if asset["id"] in unverified]
