@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -62,7 +62,7 @@ def state(label: Label) -> LabelState:
     return LabelState(
         label_id=label.id,
         version=label.version,
-        **asdict(standing(label)),
+        **vars(standing(label)),
         objects=label.objects,
         categories=label.categories,
         tags=tuple(label.tags),
@@ -106,7 +106,7 @@ def change(
     stays small however large these are.
     """
     before, after = _difference(standing(label), moved)
-    for field, value in asdict(moved).items():
+    for field, value in vars(moved).items():
         setattr(label, field, value)
     if body is not None:
         before["body"] = {"digest": label.body_digest, "objects": label.objects}
@@ -176,7 +176,7 @@ def publish(session: Session, labels: Sequence[Label], actor: UUID | None, cause
 
 
 def _difference(was: Standing, now: Standing) -> tuple[dict[str, Any], dict[str, Any]]:
-    before, after = asdict(was), asdict(now)
+    before, after = vars(was), vars(now)
     changed = [field for field in _IN_HISTORY if before[field] != after[field]]
     return {field: _plain(before[field]) for field in changed}, {field: _plain(after[field]) for field in changed}
 

@@ -1,20 +1,20 @@
 """Labels: making them of assets, and reading them."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
+from sqlalchemy.dialects.postgresql import UUID as UUID_TYPE
 from sqlalchemy.orm import Session
 
-from chassis import paging
+from chassis import outbox, paging
 from chassis.ids import new_id
 from contracts.body import Body
 from contracts.enums import AssetState, Review, Status
 from contracts.errors import Problem
+from contracts.events import LabelChanged, LabelState
 from contracts.rpc.labels import (
     AddLabels,
     GetHistory,
@@ -30,7 +30,7 @@ from contracts.rpc.labels import (
     Viewer,
 )
 from services.labels.domain import life
-from services.labels.handlers import changes, copies
+from services.labels.handlers import copies
 from services.labels.handlers.copies import Owners
 from services.labels.handlers.library import chunks, find_dataset
 from services.labels.models import Asset as AssetRow
@@ -41,6 +41,8 @@ from services.labels.models import LabelBody, LabelHistory
 MADE_AT_ONCE = 1000
 """Labels made by one statement and told of in one event."""
 
+FIRST_VERSION = 1
+
 _PEOPLE = ("assignee", "reviewer", "submitter")
 
 
@@ -50,76 +52,100 @@ def add_labels(session: Session, owners: Owners, request: AddLabels) -> LabelsAd
     if (request.assets is None) == (request.dataset is None):
         raise Problem("validation_failed", "Name either assets or a dataset.")
     made = total = 0
+    actor, now = request.actor.user_id, datetime.now(UTC)
     for assets in _chosen_assets(session, request):
-        created = make_labels(session, request.project_id, assets, request.actor.user_id)
-        changes.publish(session, created, request.actor.user_id, "add")
+        created = make_labels(session, request.project_id, assets, actor, now)
+        _publish_made(session, request.project_id, created, actor, now)
         made, total = made + len(created), total + len(assets)
     ids = None if request.assets is None else _label_ids(session, request.project_id, request.assets)
     return LabelsAdded(created=made, existing=total - made, ids=ids)
 
 
-def make_labels(
-    session: Session, project_id: UUID, assets: Sequence[tuple[AssetRow, str]], actor: UUID
-) -> list[LabelRow]:
-    """A label for each of these assets (with their dataset's name) that has none; the new ones, to be published."""
-    now = datetime.now(UTC)
-    rows = [
-        new_label(project_id, asset, dataset, now)
-        for asset, dataset in sorted(assets, key=lambda found: found[0].id)  # one order for all, against deadlocks
-    ]
-    if not rows:
-        return []
-    labels = list(session.scalars(insert(LabelRow).on_conflict_do_nothing().returning(LabelRow), rows))
-    after = {"status": Status.IN_PROGRESS, "review": Review.NOT_SUBMITTED, "round": 0}
-    changes.write(
-        session,
-        [changes.history(each, action="add", actor=actor, comment=None, before={}, after=after) for each in labels],
+def make_labels(session: Session, project_id: UUID, assets: Sequence[UUID], actor: UUID, at: datetime) -> list[UUID]:
+    """A label for each of these stored assets that has none; the new ones, for the caller to tell of."""
+    asset_ids = sorted(assets)  # one order for all, against deadlocks
+    new = (
+        sa.func.unnest(_uuids(new_id() for _ in asset_ids), _uuids(asset_ids))
+        .table_valued("id", "asset_id")
+        .render_derived()
     )
-    return labels
-
-
-def new_label(project_id: UUID, asset: AssetRow, dataset: str, now: datetime) -> dict[str, Any]:
-    """The row of a label that nobody has worked on."""
-    return {
-        "project_id": project_id,
-        "id": new_id(),
-        "asset_id": asset.id,
-        "dataset_id": asset.dataset_id,
-        "dataset": dataset,
-        "data_key": asset.data_key,
-        "width": asset.width,
-        "height": asset.height,
-        **asdict(life.Standing()),
-        "version": 1,
-        "created_at": now,
-        "updated_at": now,
+    standing = life.Standing()
+    values = {
+        "project_id": sa.literal(project_id),
+        "id": new.c.id,
+        "asset_id": AssetRow.id,
+        "dataset_id": AssetRow.dataset_id,
+        "dataset": DatasetRow.name,
+        "data_key": AssetRow.data_key,
+        "width": AssetRow.width,
+        "height": AssetRow.height,
+        "status": sa.literal(standing.status.value),
+        "review": sa.literal(standing.review.value),
+        "round": sa.literal(standing.round),
+        "version": sa.literal(FIRST_VERSION),
+        "created_at": sa.literal(at),
+        "updated_at": sa.literal(at),
     }
+    rows = (
+        sa.select(*values.values())
+        .select_from(new)
+        .join(AssetRow, AssetRow.id == new.c.asset_id)
+        .join(DatasetRow, DatasetRow.id == AssetRow.dataset_id)
+        .where(AssetRow.state == AssetState.STORED)
+        .order_by(AssetRow.id)
+    )
+    statement = insert(LabelRow).from_select(list(values), rows).on_conflict_do_nothing().returning(LabelRow.id)
+    made = list(session.scalars(statement))
+    line = {
+        "project_id": sa.literal(project_id),
+        "label_id": sa.func.unnest(_uuids(made)),
+        "version": sa.literal(FIRST_VERSION),
+        "action": sa.literal("add"),
+        "actor": sa.literal(actor),
+        "at": sa.literal(at),
+        "before": sa.literal({}, JSONB),
+        "after": sa.literal({"status": standing.status, "review": standing.review, "round": standing.round}, JSONB),
+    }
+    session.execute(insert(LabelHistory).from_select(list(line), sa.select(*line.values())))
+    return made
 
 
-def _chosen_assets(session: Session, request: AddLabels) -> Iterator[list[tuple[AssetRow, str]]]:
+def _publish_made(session: Session, project_id: UUID, made: Sequence[UUID], actor: UUID, at: datetime) -> None:
+    new = life.Standing()
+    states = tuple(
+        LabelState(label_id=label_id, version=FIRST_VERSION, status=new.status, review=new.review, updated_at=at)
+        for label_id in made
+    )
+    if states:
+        outbox.add(session, LabelChanged(project_id=project_id, labels=states, actor=actor, cause="add"))
+
+
+def _uuids(values: Iterable[UUID]) -> sa.BindParameter[list[UUID]]:
+    return sa.literal(list(values), ARRAY(UUID_TYPE(as_uuid=True)))
+
+
+def _chosen_assets(session: Session, request: AddLabels) -> Iterator[list[UUID]]:
+    columns = sa.select(AssetRow.id, AssetRow.data_key, AssetRow.state)
     if request.assets is not None:
-        query = sa.select(AssetRow, DatasetRow.name).join(DatasetRow).where(AssetRow.id.in_(request.assets))
-        found = [(asset, name) for asset, name in session.execute(query)]
-        _refuse_missing(request.assets, {asset.id for asset, _ in found})
-        _refuse_unstored(asset for asset, _ in found)
-        yield from chunks(found, MADE_AT_ONCE)
+        assets = session.execute(columns.where(AssetRow.id.in_(request.assets))).all()
+        _refuse_missing(request.assets, {asset.id for asset in assets})
+        _refuse_unstored(assets)
+        yield from chunks((asset.id for asset in assets), MADE_AT_ONCE)
         return
     assert request.dataset is not None
     dataset = find_dataset(session, request.dataset)
+    columns = columns.where(AssetRow.dataset_id == dataset.id)
     if request.data_keys is not None:
-        wanted = AssetRow.data_key.in_(request.data_keys)
-        assets = session.scalars(sa.select(AssetRow).where(AssetRow.dataset_id == dataset.id, wanted)).all()
+        assets = session.execute(columns.where(AssetRow.data_key.in_(request.data_keys))).all()
         _refuse_missing(request.data_keys, {asset.data_key for asset in assets})
         _refuse_unstored(assets)
-        yield from chunks(((asset, dataset.name) for asset in assets), MADE_AT_ONCE)
+        yield from chunks((asset.id for asset in assets), MADE_AT_ONCE)
         return
-    stored = sa.select(AssetRow).where(AssetRow.dataset_id == dataset.id, AssetRow.state == AssetState.STORED)
+    stored = columns.where(AssetRow.state == AssetState.STORED).order_by(AssetRow.data_key).limit(MADE_AT_ONCE)
     last = ""
-    while assets := session.scalars(
-        stored.where(AssetRow.data_key > last).order_by(AssetRow.data_key).limit(MADE_AT_ONCE)
-    ).all():
+    while assets := session.execute(stored.where(AssetRow.data_key > last)).all():
         last = assets[-1].data_key
-        yield [(asset, dataset.name) for asset in assets]
+        yield [asset.id for asset in assets]
 
 
 def _refuse_missing(wanted: Iterable[object], found: Iterable[object]) -> None:
@@ -128,7 +154,7 @@ def _refuse_missing(wanted: Iterable[object], found: Iterable[object]) -> None:
         raise Problem("unknown_asset", f"There is no asset {missing[0]}.", assets=[str(each) for each in missing[:100]])
 
 
-def _refuse_unstored(assets: Iterable[AssetRow]) -> None:
+def _refuse_unstored(assets: Iterable[sa.Row[UUID, str, str]]) -> None:
     unstored = [asset for asset in assets if asset.state != AssetState.STORED]
     if unstored:
         raise Problem(
