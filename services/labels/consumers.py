@@ -1,7 +1,7 @@
 """Which events the labels service takes."""
 
 from chassis.consumer import Subscription
-from contracts.events import MembershipChanged, ProjectChanged, ProjectDeleted
+from contracts.events import MembershipChanged, ProjectChanged, ProjectDeleted, ProjectRestored
 from services.labels.handlers import copies
 
 SUBSCRIPTIONS = (
@@ -10,6 +10,7 @@ SUBSCRIPTIONS = (
         {
             ProjectChanged: copies.project_changed,
             ProjectDeleted: copies.project_deleted,
+            ProjectRestored: copies.project_changed,
             MembershipChanged: copies.membership_changed,
         },
     ),

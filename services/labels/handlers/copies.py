@@ -44,7 +44,7 @@ class Owners(Protocol):
 
 
 def project_changed(session: Session, event: ProjectChanged) -> None:
-    """Take a project's newer state."""
+    """Take a project's newer state; a restored one is told of in the same way."""
     _take_project(session, event.project_id, event.version, event.specification, event.deleted)
 
 

@@ -42,6 +42,7 @@ MADE_AT_ONCE = 1000
 """Labels made by one statement and told of in one event."""
 
 FIRST_VERSION = 1
+"""Of a label that was just made."""
 
 _PEOPLE = ("assignee", "reviewer", "submitter")
 

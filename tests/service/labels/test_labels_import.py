@@ -218,6 +218,36 @@ def test_all_or_nothing_with_nothing_wrong(desk: Desk) -> None:
     assert counted(desk) == {"new": 2}
 
 
+def test_all_or_nothing_undoes_everything_when_a_label_moves_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "CHUNK", 1)
+    stored(desk, "a.png", "b.png")
+    do_import(desk, archive({f"{name}.xml": voc(f"{name}.png", ("cell", 1, 1, 5, 5)) for name in "ab"}))
+    before = all_labels(desk)
+    surveyed = work._Work._survey
+
+    def meanwhile(self: Any, **options: Any) -> Any:
+        result = surveyed(self, **options)
+        submit(desk, before["b.png"])
+        return result
+
+    monkeypatch.setattr(work._Work, "_survey", meanwhile)
+    content = archive({f"{name}.xml": voc(f"{name}.png", ("cell", 2, 2, 9, 9)) for name in "ab"})
+    done = do_import(desk, content, on_error=OnError.ALL_OR_NOTHING)
+    assert (done.state, done.done, done.report.labels) == (JobState.FAILED, 0, 0)
+    assert [(error.file, error.code) for error in done.report.errors] == [("b.xml", "illegal_transition")]
+    after = all_labels(desk)
+    assert after["a.png"] == before["a.png"]
+    assert after["b.png"].body == before["b.png"].body
+
+
+def submit(desk: Desk, label: LabelWithBody) -> None:
+    request = ActOnLabel(project_id=desk.project_id, label_id=label.id, action=LabelAction.SUBMIT, actor=MANAGER)
+    with desk.database.session() as session:
+        actions.act(session, desk.owners, request)
+
+
 def test_a_file_without_a_good_object_leaves_its_label_alone(desk: Desk) -> None:
     stored(desk, "a.png")
     do_import(desk, archive({"a.xml": voc("a.png", ("cell", 1, 1, 5, 5))}))

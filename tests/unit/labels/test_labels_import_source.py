@@ -1,0 +1,66 @@
+"""Reading an import's file anew from where an earlier worker stopped."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from contracts.enums import ImportFormat
+from services.labels.handlers.importing.report import ERRORS_KEPT, Report
+from services.labels.handlers.importing.source import Source
+
+LABELS = 5
+
+
+def voc(number: int) -> bytes:
+    good = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox>"
+    objects = f"<object><name>a</name>{good}</object><object><name>b</name></object>"
+    return f"<annotation><filename>{number}.png</filename>{objects}</annotation>".encode()
+
+
+@pytest.fixture(params=ImportFormat)
+def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
+    """Five labels, each with a good object and one that cannot be read."""
+    path = tmp_path / "upload"
+    if request.param is ImportFormat.VOC:
+        target = io.BytesIO()
+        with zipfile.ZipFile(target, "w") as packed:
+            for number in range(LABELS):
+                packed.writestr(f"{number}.xml", voc(number))
+        path.write_bytes(target.getvalue())
+    else:
+        images = [{"id": number, "file_name": f"{number}.png"} for number in range(LABELS)]
+        annotations = [
+            {"id": 10 * number + category, "image_id": number, "category_id": category, "bbox": [1, 1, 2, 2]}
+            for number in range(LABELS)
+            for category in (1, 2)
+        ]
+        document = {"images": images, "categories": [{"id": 1, "name": "a"}], "annotations": annotations}
+        path.write_text(json.dumps(document))
+    return Source(request.param, path, "upload", tmp_path)
+
+
+@pytest.mark.parametrize("stop", range(LABELS + 1))
+def test_two_halves_make_the_same_report_as_one_reading(source: Source, stop: int) -> None:
+    whole = Report()
+    labels = list(source.labels(whole))
+    assert [label.data_key for label in labels] == [f"{number}.png" for number in range(LABELS)]
+    assert whole.error_count == LABELS
+
+    halves = Report()
+    first = source.labels(halves)
+    read = [next(first) for _ in range(stop)]
+    read += source.labels(halves, skip=stop)
+    assert read == labels
+    assert halves == whole
+
+
+def test_a_report_keeps_the_first_errors_and_counts_them_all() -> None:
+    report = Report()
+    for number in range(ERRORS_KEPT + 5):
+        report.fault(f"{number}.xml", "not_xml", "broken")
+    again = Report.of(report.plain())
+    assert (again.error_count, len(again.errors)) == (ERRORS_KEPT + 5, ERRORS_KEPT)
+    assert again.errors[-1].file == f"{ERRORS_KEPT - 1}.xml"
