@@ -3,6 +3,8 @@
 `gunicorn --config python:gateway.gunicorn gateway.wsgi:app`
 """
 
+import ctypes
+import signal
 from typing import Any
 
 from gunicorn import glogging
@@ -58,6 +60,12 @@ preload_app = False  # threads start after the fork (field notes, RPC wire)
 control_socket_disable = True
 logger_class = Logger
 proc_name = "labelyard-gateway"
+
+
+def post_fork(*_: Any) -> None:
+    """The worker dies with its master, should that be killed: it would keep the ports from who comes after it."""
+    set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
+    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
 
 
 def post_worker_init(worker: Any) -> None:

@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+import logging
 import signal
 import sys
 
@@ -55,6 +56,8 @@ def run(name: str) -> None:
         }
     )
     runner.add_service(service_class(name))
+    # what is refused on purpose is no warning, and needs no stack trace
+    logging.getLogger("nameko.containers").setLevel(logging.ERROR)
     _wait_for_broker(stopping)
     if not stopping.ready():
         runner.start()
