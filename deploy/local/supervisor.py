@@ -159,7 +159,7 @@ class Supervisor:
         return text.getvalue()
 
     def _program_section(self, program: Program) -> dict[str, str]:
-        environment = (f'{name}="{_value(value)}"' for name, value in sorted(program.environment.items()))
+        environment = (_assignment(name, value) for name, value in sorted(program.environment.items()))
         section = {
             "command": _value(shlex.join(program.command)),
             "directory": _value(program.folder),
@@ -180,11 +180,18 @@ class Supervisor:
 
 
 def _value(value: object) -> str:
-    """`value` as supervisord's configuration wants it; there is no way to write some characters."""
+    """`value` as supervisord's configuration wants it."""
     text = str(value)
-    if any(character in text for character in ('"', "\n", " ;", " #")):
-        raise LocalError(f'the supervisor cannot take a quote, a line end, " ;" or " #" in a value: {text}')
+    if any(mark in text for mark in ("\n", " ;", " #")):
+        raise LocalError(f'the supervisor cannot take a line end, " ;" or " #" in a value: {text}')
     return text.replace("%", "%%")
+
+
+def _assignment(name: str, value: str) -> str:
+    """An environment variable, quoted as supervisord wants it; the value may be a secret and is not told."""
+    if any(mark in value for mark in ('"', "\n", " ;", " #")) or value != value.strip("'"):
+        raise LocalError(f'the supervisor cannot take a quote, a line end, " ;" or " #" in {name}')
+    return f'{name}="{_value(value)}"'
 
 
 def _end_with_parent() -> None:

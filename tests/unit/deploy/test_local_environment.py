@@ -1,0 +1,59 @@
+"""Which servers run here, and what Labelyard's processes are told."""
+
+from pathlib import Path
+
+import pytest
+
+from deploy.local.environment import build, revision
+from deploy.local.errors import LocalError
+from deploy.local.state import State
+
+DSNS = {
+    f"LABELYARD_{service}_DSN": f"postgresql://elsewhere/{service.lower()}"
+    for service in ("MEMBERS", "PROJECTS", "LABELS", "ANALYTICS", "EXPORTS")
+}
+S3 = {
+    "LABELYARD_S3_ENDPOINT": "http://s3.example.com",
+    "LABELYARD_S3_ACCESS_KEY": "access",
+    "LABELYARD_S3_SECRET_KEY": "secret",
+}
+AMQP = {"LABELYARD_AMQP_URL": "amqp://broker.example.com"}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("given", "here"),
+    [
+        ({}, {"postgresql", "rabbitmq", "s3"}),
+        ({"UNRELATED": "x", "LABELYARD_AMQP_URL": ""}, {"postgresql", "rabbitmq", "s3"}),
+        (AMQP, {"postgresql", "s3"}),
+        (S3, {"postgresql", "rabbitmq"}),
+        ({"LABELYARD_LABELS_DSN": "postgresql://elsewhere/labels"}, {"postgresql", "rabbitmq", "s3"}),
+        (DSNS, {"rabbitmq", "s3"}),
+        (DSNS | AMQP | S3, set()),
+    ],
+)
+def test_a_given_address_replaces_a_server(state: State, given: dict[str, str], here: set[str]) -> None:
+    environment, servers = build(state, given)
+
+    assert {server.name for server in servers} == here
+    for name, value in given.items():
+        if name.startswith("LABELYARD_") and value:
+            assert environment[name] == value
+    assert "UNRELATED" not in environment
+
+
+def test_an_object_store_without_keys_is_refused(state: State) -> None:
+    with pytest.raises(LocalError, match="_SECRET_KEY"):
+        build(state, {"LABELYARD_S3_ENDPOINT": "http://s3.example.com"})
+
+
+def test_another_environment_is_another_revision(state: State) -> None:
+    environment, _ = build(state, {})
+
+    assert revision(environment) == revision(dict(environment))
+    assert revision(environment) != revision(environment | {"LABELYARD_LOG_LEVEL": "DEBUG"})
