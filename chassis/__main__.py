@@ -66,10 +66,11 @@ def _patch() -> None:
 
 
 def _configure(process: str) -> None:
-    from chassis import logs
+    from chassis import logs, tracing
     from chassis.settings import settings
 
     logs.configure(process, settings().log_level)
+    tracing.configure(process, settings().otlp_endpoint)
 
 
 if __name__ == "__main__":

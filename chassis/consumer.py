@@ -15,9 +15,10 @@ from typing import Any
 import sqlalchemy as sa
 from kombu import Connection, Consumer, Queue, binding
 from kombu.message import Message as Delivery
+from opentelemetry.trace import SpanKind
 from sqlalchemy.orm import Session
 
-from chassis import context, metrics
+from chassis import context, metrics, tracing
 from chassis.broker import CONNECTION_ERRORS, broker_session, events_exchange, quorum_queue
 from chassis.database import Database
 from chassis.health import Health
@@ -182,10 +183,19 @@ class EventConsumer:
 
     def _transact(self, received: list[_Received]) -> None:
         envelopes = [r.envelope for r in received if r.envelope is not None]
-        name = f"{self.subscription.queue}:{envelopes[0].type}"
+        first = envelopes[0]
+        name = f"{self.subscription.queue}:{first.type}"
         started = time.perf_counter()
         outcome = "error"
-        with context.correlated(envelopes[0].correlation_id if len(envelopes) == 1 else None):
+        with (
+            context.correlated(
+                first.correlation_id if len(envelopes) == 1 else None,
+                since=min(envelope.since for envelope in envelopes),
+            ),
+            tracing.span(
+                name, SpanKind.CONSUMER, first.traceparent, [envelope.traceparent for envelope in envelopes[1:]]
+            ),
+        ):
             try:
                 self._call(envelopes)
                 outcome = "ok"
@@ -195,11 +205,23 @@ class EventConsumer:
                 raise
             finally:
                 metrics.handled.labels("event", name, outcome).observe(time.perf_counter() - started)
+            self._observe(envelopes)
             if self.subscription.after_commit:
-                self.subscription.after_commit([envelope.data for envelope in envelopes])
+                try:
+                    self.subscription.after_commit([envelope.data for envelope in envelopes])
+                except Exception:  # what is done is done: a hint that was not given must not undo it
+                    log.exception("after a commit", queue=self.subscription.queue)
+
+    def _observe(self, envelopes: list[Envelope]) -> None:
+        now, queue = datetime.now(UTC), self.subscription.queue
+        metrics.batch_size.labels(queue).observe(len(envelopes))
+        for envelope in envelopes:
+            metrics.event_lag.labels(queue).observe(max(0.0, (now - envelope.time).total_seconds()))
 
     def _call(self, envelopes: list[Envelope]) -> None:
         handlers = self.subscription.handlers
+        # A binding outlives the version that declared it: what is not taken any more still arrives.
+        envelopes = [envelope for envelope in envelopes if type(envelope.data) in handlers]
         if self.subscription.own_transactions:
             for envelope in envelopes:
                 handlers[type(envelope.data)](self._database, envelope.data)

@@ -3,22 +3,35 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import UTC, datetime
 
 from chassis.ids import new_id
 
 _correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
+_since: ContextVar[datetime | None] = ContextVar("since", default=None)
 
 
 def correlation_id() -> str:
     """The correlation id of the work at hand; a new one where there was none."""
-    return _correlation_id.get() or str(new_id())
+    return known_correlation_id() or str(new_id())
+
+
+def known_correlation_id() -> str | None:
+    """The correlation id of the work at hand, if there is one."""
+    return _correlation_id.get()
+
+
+def since() -> datetime:
+    """When the change was made that the work at hand comes from: the time of the first event of the chain, or now."""
+    return _since.get() or datetime.now(UTC)
 
 
 @contextmanager
-def correlated(value: str | None) -> Iterator[str]:
-    """Everything inside belongs to the correlation id `value`, or to a new one."""
-    token = _correlation_id.set(value or str(new_id()))
+def correlated(value: str | None, since: datetime | None = None) -> Iterator[str]:
+    """Everything inside belongs to the correlation id `value`, or to a new one, and comes of a change at `since`."""
+    tokens = _correlation_id.set(value or str(new_id())), _since.set(since)
     try:
         yield correlation_id()
     finally:
-        _correlation_id.reset(token)
+        _correlation_id.reset(tokens[0])
+        _since.reset(tokens[1])

@@ -9,7 +9,9 @@ from collections.abc import Callable, Sequence
 
 from kombu import Connection, Queue, binding
 from kombu.message import Message as Delivery
+from opentelemetry.trace import SpanKind
 
+from chassis import context, tracing
 from chassis.broker import CONNECTION_ERRORS, broker_session, events_exchange
 from chassis.ids import new_id
 from chassis.logs import get_logger
@@ -78,8 +80,12 @@ class Listener:
     def _heard(self, message: Delivery) -> None:
         body = message.body
         try:
-            event = decode(body if isinstance(body, bytes) else str(body).encode())
+            envelope = decode(body if isinstance(body, bytes) else str(body).encode())
         except (ValueError, KeyError, TypeError) as error:
             log.warning("unreadable event", error=str(error))
             return
-        self._on_event(event.data)
+        with (
+            context.correlated(envelope.correlation_id, since=envelope.since),
+            tracing.span(f"hear {envelope.type}", SpanKind.CONSUMER, envelope.traceparent),
+        ):
+            self._on_event(envelope.data)

@@ -10,7 +10,7 @@ from chassis import context
 
 
 def _add_context(_: Any, __: str, record: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    correlation = context._correlation_id.get()
+    correlation = context.known_correlation_id()
     if correlation:
         record["correlation_id"] = correlation
     return record

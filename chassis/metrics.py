@@ -22,6 +22,19 @@ rpc_calls = Histogram(
 )
 published = Counter("labelyard_outbox_published_total", "Events that the broker has confirmed.", ["service"])
 unrouted = Counter("labelyard_outbox_unrouted_total", "Events that nobody is bound to.", ["service", "type"])
+batch_size = Histogram(
+    "labelyard_batch_events", "Events handled in one transaction.", ["queue"], buckets=(1, 2, 5, 10, 20, 50, 100, 200)
+)
+event_lag = Histogram(
+    "labelyard_event_lag_seconds", "From the event to the commit of its effect.", ["queue"], buckets=_SECONDS
+)
+live_latency = Histogram(
+    "labelyard_live_latency_seconds", "From a change to its being sent on live streams.", buckets=_SECONDS
+)
+outbox_depth = Gauge("labelyard_outbox_waiting", "Events waiting to be published, counted up to 10,000.", ["service"])
+queue_depth = Gauge("labelyard_queue_messages", "Messages ready in a queue.", ["queue"])
+failed_depth = Gauge("labelyard_failed_waiting", "Failed messages that are kept.", ["queue"])
+failed_age = Gauge("labelyard_failed_oldest_seconds", "Age of the oldest failed message that is kept.", ["queue"])
 outbox_lag = Gauge("labelyard_outbox_lag_seconds", "Age of the oldest event last seen waiting.", ["service"])
 failed = Counter("labelyard_failed_messages_total", "Messages whose handler failed.", ["queue"])
 streams = Gauge("labelyard_live_streams", "Live streams that are open.")

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic_core import from_json, to_json
 from sqlalchemy.orm import Session
 
-from chassis import context
+from chassis import context, tracing
 from chassis.database import PENDING
 from chassis.ids import new_id
 from chassis.tables import outbox
@@ -17,17 +17,22 @@ from contracts.events import EVENTS, EventData
 
 @dataclass(frozen=True)
 class Envelope:
-    """An event as it was received: CloudEvents 1.0 attributes and the checked data."""
+    """An event as it was received: CloudEvents 1.0 attributes and the checked data.
+
+    `since`: when the change was made that the chain of events began with.
+    """
 
     id: UUID
     type: str
     time: datetime
+    since: datetime
     correlation_id: str | None
+    traceparent: str | None
     data: EventData
 
 
 def encode(event: EventData, event_id: UUID | None = None) -> bytes:
-    """A CloudEvents 1.0 structured JSON document. `correlationid` is an extension attribute."""
+    """A CloudEvents 1.0 structured JSON document; `correlationid`, `since` and `traceparent` are extensions."""
     document: dict[str, Any] = {
         "specversion": "1.0",
         "id": str(event_id or new_id()),
@@ -36,8 +41,12 @@ def encode(event: EventData, event_id: UUID | None = None) -> bytes:
         "time": datetime.now(UTC).isoformat(),
         "datacontenttype": "application/json",
         "correlationid": context.correlation_id(),
+        "since": context.since().isoformat(),
         "data": event,
     }
+    parent = tracing.traceparent()
+    if parent is not None:
+        document["traceparent"] = parent
     return to_json(document)
 
 
@@ -49,11 +58,14 @@ def decode(body: bytes) -> Envelope:
     model = EVENTS.get(document.get("type", ""))
     if model is None:
         raise ValueError(f"unknown event type {document.get('type')!r}")
+    time = datetime.fromisoformat(document["time"])
     return Envelope(
         id=UUID(document["id"]),
         type=document["type"],
-        time=datetime.fromisoformat(document["time"]),
+        time=time,
+        since=datetime.fromisoformat(document["since"]) if "since" in document else time,
         correlation_id=document.get("correlationid"),
+        traceparent=document.get("traceparent"),
         data=model.model_validate(document["data"]),
     )
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from chassis.consumer import EventConsumer, Subscription
 from chassis.database import Database
 from chassis.health import Health
-from chassis.idempotency import forget_old
 from chassis.logs import get_logger
+from chassis.observer import Observer
 from chassis.relay import Relay
 from chassis.settings import settings
 from chassis.topology import subscriptions_of
@@ -59,7 +59,7 @@ def events(services: Sequence[str]) -> None:
     for service in services:
         database = Database.of(service)
         jobs.append((f"relay-{service}", Relay(service, database, stop, health).run))
-        jobs.append((f"housekeeping-{service}", lambda database=database: _housekeeping(database, stop)))  # type: ignore[misc]
+        jobs.append((f"observer-{service}", Observer(service, database, stop, health).run))
         jobs += _consumers(subscriptions_of(f"services.{service}.consumers"), database, stop, health)
     run(health, jobs, stop)
 
@@ -78,13 +78,3 @@ def _consumers(
     return [
         (subscription.queue, EventConsumer(subscription, database, stop, health).run) for subscription in subscriptions
     ]
-
-
-def _housekeeping(database: Database, stop: threading.Event) -> None:
-    while not stop.is_set():
-        try:
-            with database.session() as session:
-                forget_old(session)
-        except Exception as error:  # the next round tries again
-            log.warning("housekeeping failed", error=str(error))
-        stop.wait(600)

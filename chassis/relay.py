@@ -10,12 +10,14 @@ from uuid import UUID
 import psycopg
 import sqlalchemy as sa
 from kombu import Connection
+from opentelemetry.trace import SpanKind
 
-from chassis import metrics
+from chassis import metrics, tracing
 from chassis.broker import CONNECTION_ERRORS, broker_session
 from chassis.database import WAKE_CHANNEL, Database
 from chassis.health import Health
 from chassis.logs import get_logger
+from chassis.outbox import decode
 from chassis.tables import outbox
 
 log = get_logger()
@@ -76,6 +78,10 @@ class Relay:
             ).all()
             if rows:
                 confirmed = publisher.publish([(row.id, row.type, row.envelope) for row in rows])
+                if tracing.enabled():
+                    for row in rows:  # from the commit to the broker's confirm
+                        parent = decode(bytes(row.envelope)).traceparent
+                        tracing.start(f"publish {row.type}", SpanKind.PRODUCER, parent, row.created_at).end()
                 transaction.execute(outbox.delete().where(outbox.c.id.in_(confirmed)))
                 oldest = min(row.created_at for row in rows)
                 metrics.outbox_lag.labels(self.service).set((datetime.now(UTC) - oldest).total_seconds())

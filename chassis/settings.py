@@ -39,6 +39,8 @@ class Settings(BaseSettings):
 
     image_max_pixels: int = Field(default=100_000_000, ge=1)
 
+    otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+
     rpc_workers: int = Field(default=32, ge=1, le=1000)
     rpc_deadline: float = Field(default=2.0, gt=0, le=60)
 

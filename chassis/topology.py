@@ -20,14 +20,13 @@ def subscriptions_of(module: str) -> tuple[Subscription, ...]:
     return subscriptions
 
 
-def all_subscriptions() -> Iterator[Subscription]:
-    """Every subscription of every service: of its consumers and of its workers."""
-    for service in SERVICES:
-        yield from subscriptions_of(f"services.{service}.consumers")
-        workers = f"services.{service}.workers"
-        if importlib.util.find_spec(workers) is not None:
-            for module in pkgutil.iter_modules(importlib.import_module(workers).__path__):
-                yield from subscriptions_of(f"{workers}.{module.name}")
+def subscriptions_of_service(service: str) -> Iterator[Subscription]:
+    """Every subscription of a service: of its consumers and of its workers."""
+    yield from subscriptions_of(f"services.{service}.consumers")
+    workers = f"services.{service}.workers"
+    if importlib.util.find_spec(workers) is not None:
+        for module in pkgutil.iter_modules(importlib.import_module(workers).__path__):
+            yield from subscriptions_of(f"{workers}.{module.name}")
 
 
 def declare(connection: Connection | None = None) -> list[str]:
@@ -48,7 +47,7 @@ def declare(connection: Connection | None = None) -> list[str]:
             ).declare()
         Queue(DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}, channel=channel).declare()
         names = []
-        for subscription in all_subscriptions():
+        for subscription in (each for service in SERVICES for each in subscriptions_of_service(service)):
             subscription.declaration()(channel).declare()
             names.append(subscription.queue)
         return names

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, g, request
+from opentelemetry.trace import SpanKind
 from werkzeug.exceptions import NotFound
 
-from chassis import context, metrics
+from chassis import context, metrics, tracing
 from chassis.logs import get_logger
 from gateway import docs, openapi, problems
 from gateway.asker import Asker
@@ -51,6 +52,9 @@ def _begin() -> None:
     given = request.headers.get(CORRELATION_HEADER, "")
     g.correlation = context.correlated(given if _FIT_FOR_LOGS.fullmatch(given) else None)
     g.correlation_id = g.correlation.__enter__()
+    name = f"{request.method} {request.url_rule.rule if request.url_rule else request.path}"
+    g.span = tracing.span(name, SpanKind.SERVER, request.headers.get("traceparent"))
+    g.span.__enter__().set_attribute("labelyard.correlation_id", g.correlation_id)
     if "\0" in request.path:
         raise NotFound  # no database takes that character
 
@@ -76,5 +80,7 @@ def _finish(response: Response) -> Response:
 
 
 def _end(_: BaseException | None) -> None:
+    if (span := g.pop("span", None)) is not None:
+        span.__exit__(None, None, None)
     if (correlation := g.pop("correlation", None)) is not None:
         correlation.__exit__(None, None, None)

@@ -10,7 +10,7 @@ from typing import Any
 from gunicorn import glogging
 from gunicorn.workers.gthread import ThreadWorker
 
-from chassis import logs
+from chassis import logs, tracing
 from chassis.health import Health
 from chassis.listener import Listener
 from chassis.rpc.client import RpcClient
@@ -71,6 +71,8 @@ def post_fork(*_: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Start what needs threads: health, RPC answers, events, streams. None of them needs the broker to be there."""
     from gateway.wsgi import parts
+
+    tracing.configure("gateway", _settings.otlp_endpoint)
 
     def heard_from_now_on() -> None:
         _health.report("events", True)

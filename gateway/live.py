@@ -11,9 +11,12 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
-from chassis import metrics
+from opentelemetry.trace import SpanKind
+
+from chassis import context, metrics, tracing
 from chassis.logs import get_logger
 from contracts.errors import Problem
 from contracts.events import (
@@ -55,10 +58,19 @@ class Topic:
     user_id: UUID | None
 
 
+@dataclass(frozen=True)
+class _Cause:
+    """The oldest change that was announced and not shown yet: when it was made, and its trace."""
+
+    since: datetime
+    traceparent: str | None
+
+
 @dataclass
 class _Watched:
     streams: set["Stream"] = field(default_factory=set)
     latest: Counters | None = None
+    cause: "_Cause | None" = None
     dirty: bool = False
     busy: bool = False
     due: float = 0.0
@@ -196,6 +208,7 @@ class Hub:
                 version = versions.get(topic.project_id)
                 if version is not None and (watched.latest is None or watched.latest.version < version):
                     watched.dirty = True
+                    watched.cause = watched.cause or _Cause(context.since(), tracing.traceparent())
                     self._changed.notify()
 
     def _doubt(self, picks: Callable[[Stream], bool]) -> None:
@@ -246,8 +259,18 @@ class Hub:
                 watched.latest = counters
                 for stream in watched.streams:
                     stream.offer(counters)
+                if watched.cause is not None:
+                    _shown(watched.cause)
+                    watched.cause = None
             if watched.dirty:
                 self._changed.notify()
+
+
+def _shown(cause: _Cause) -> None:
+    """A change is on its way to the readers."""
+    metrics.live_latency.observe(max(0.0, (datetime.now(UTC) - cause.since).total_seconds()))
+    if tracing.enabled():
+        tracing.start("push to live streams", SpanKind.PRODUCER, cause.traceparent).end()
 
 
 def _wants(watched: _Watched) -> bool:

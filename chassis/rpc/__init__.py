@@ -4,3 +4,6 @@ DEADLINE_HEADER = "nameko.deadline"
 """Seconds since the epoch after which nobody waits for the answer any more."""
 
 CORRELATION_HEADER = "nameko.correlation_id"
+
+TRACE_HEADER = "nameko.traceparent"
+"""The W3C trace context of the caller."""

@@ -14,12 +14,13 @@ from uuid import uuid4
 
 from kombu import Connection, Queue
 from kombu.message import Message as Delivery
+from opentelemetry.trace import SpanKind
 from pydantic_core import from_json, to_json
 
-from chassis import context, metrics
+from chassis import context, metrics, tracing
 from chassis.broker import CONNECTION_ERRORS, RPC_EXCHANGE, broker_session, close_quietly, connect
 from chassis.logs import get_logger
-from chassis.rpc import CORRELATION_HEADER, DEADLINE_HEADER
+from chassis.rpc import CORRELATION_HEADER, DEADLINE_HEADER, TRACE_HEADER
 from contracts.errors import CODES, Problem
 from contracts.message import Message
 from contracts.rpc import Request
@@ -38,6 +39,8 @@ class PendingCall(Generic[Answer]):
         self._call_id = call_id
         self._until = until
         self._started = time.perf_counter()
+        self._name = f"{request.service}.{request.method()}"
+        self.span = tracing.start(self._name, SpanKind.CLIENT)
         self.future: Future[bytes] = Future()
 
     def result(self) -> Answer:
@@ -56,8 +59,9 @@ class PendingCall(Generic[Answer]):
             raise
         finally:
             self._client.forget(self._call_id)
-            name = f"{self._request.service}.{self._request.method()}"
-            metrics.rpc_calls.labels(name, outcome).observe(time.perf_counter() - self._started)
+            metrics.rpc_calls.labels(self._name, outcome).observe(time.perf_counter() - self._started)
+            self.span.set_attribute("labelyard.outcome", outcome)
+            self.span.end()
 
     def _read(self, reply: dict[str, Any]) -> Any:
         error = reply.get("error")
@@ -113,7 +117,7 @@ class RpcClient:
         try:
             if not self._connected.wait(timeout=min(deadline, 1.0)):
                 raise Problem("unavailable", "The message broker is away.")
-            self._publish(request, call_id, until)
+            self._publish(request, call_id, until, tracing.traceparent(call.span))
         except Problem as problem:
             self.forget(call_id)
             call.future.set_exception(problem)
@@ -132,7 +136,7 @@ class RpcClient:
                 close_quietly(self._publisher)
                 self._publisher = None
 
-    def _publish(self, request: Request[Any], call_id: str, until: float) -> None:
+    def _publish(self, request: Request[Any], call_id: str, until: float, parent: str | None) -> None:
         body = to_json({"args": [], "kwargs": {"request": request}})
         method = f"{request.service}.{request.method()}"
         remaining = until - time.time()
@@ -144,11 +148,13 @@ class RpcClient:
             "expiration": str(max(1, int(remaining * 1000))),  # milliseconds on the wire
             "delivery_mode": 1,
         }
-        headers = {
+        headers: dict[str, Any] = {
             "nameko.call_id_stack": [call_id],
             DEADLINE_HEADER: until,
             CORRELATION_HEADER: context.correlation_id(),
         }
+        if parent is not None:
+            headers[TRACE_HEADER] = parent
         with self._publish_lock:
             for attempt in (1, 2):  # a pooled connection may have died unseen
                 try:

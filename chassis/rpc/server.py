@@ -18,10 +18,11 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 import sqlalchemy as sa
 from nameko.extensions import DependencyProvider
 from nameko.rpc import Rpc
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from chassis import context, idempotency, metrics
+from chassis import context, idempotency, metrics, tracing
 from chassis.database import Database
 from chassis.logs import get_logger
 from contracts.errors import Problem
@@ -97,7 +98,10 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
         name = f"{self.name}.{request_type.method()}"
         started = time.perf_counter()
         outcome = "error"
-        with context.correlated(self.call.get("correlation_id")):
+        with (
+            context.correlated(self.call.get("correlation_id")),
+            tracing.span(name, SpanKind.SERVER, self.call.get("traceparent")),
+        ):
             try:
                 deadline = self.call.get("deadline")
                 if _expired(deadline):

@@ -1,0 +1,27 @@
+"""What operators watch of exports."""
+
+from datetime import UTC, datetime
+
+import sqlalchemy as sa
+from prometheus_client import Gauge
+from sqlalchemy.orm import Session
+
+from contracts.enums import JobState
+from services.exports.models import ExportRow
+
+open_exports = Gauge("labelyard_exports_open", "Exports that are asked for and not ended.", ["state"])
+oldest = Gauge("labelyard_exports_oldest_seconds", "Age of the oldest export that is not ended.")
+
+
+def observe(session: Session) -> None:
+    """Set the gauges."""
+    rows = session.execute(
+        sa.select(ExportRow.state, sa.func.count(), sa.func.min(ExportRow.created_at))
+        .where(ExportRow.state.in_([JobState.QUEUED, JobState.RUNNING]))
+        .group_by(ExportRow.state)
+    ).all()
+    counts = {state: count for state, count, _ in rows}
+    for state in (JobState.QUEUED, JobState.RUNNING):
+        open_exports.labels(state).set(counts.get(state, 0))
+    first = min((created for _, _, created in rows), default=None)
+    oldest.set((datetime.now(UTC) - first).total_seconds() if first else 0.0)
