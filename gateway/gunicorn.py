@@ -18,6 +18,7 @@ from chassis.settings import settings
 from gateway.state import HEARD
 
 _settings = settings()
+_settings.require("amqp_url")
 _health = Health("gateway")
 
 logs.configure("gateway", _settings.log_level)
@@ -62,7 +63,7 @@ logger_class = Logger
 proc_name = "labelyard-gateway"
 
 
-def post_fork(*_: Any) -> None:
+def post_fork(_: Any, worker: Any) -> None:
     """The worker dies with its master, should that be killed: it would keep the ports from who comes after it."""
     set_parent_death_signal = 1  # PR_SET_PDEATHSIG, prctl(2)
     ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGKILL)
