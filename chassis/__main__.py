@@ -15,22 +15,25 @@ python -m chassis COMMAND
 """
 
 
+BROKER = "amqp_url"
+
+
 def main(arguments: list[str]) -> None:
     """Run a command; exits with status 2 and the usage for anything else."""
     match arguments:
         case ["rpc", service]:
             _patch()
-            _configure(f"rpc {service}")
+            _configure(f"rpc {service}", BROKER)
             from chassis.rpc import process as rpc_process
 
             rpc_process.run(service)
         case ["events", *services] if services:
-            _configure(f"events {' '.join(services)}")
+            _configure(f"events {' '.join(services)}", BROKER)
             from chassis import process
 
             process.events(services)
         case ["worker", name] if "." in name:
-            _configure(f"worker {name}")
+            _configure(f"worker {name}", BROKER)
             from chassis import process
 
             process.worker(name)
@@ -45,7 +48,7 @@ def main(arguments: list[str]) -> None:
             for service in services or SERVICES:
                 upgrade(service)
         case ["topology"]:
-            _configure("topology")
+            _configure("topology", BROKER)
             from chassis import objects, topology
 
             topology.declare()
@@ -65,12 +68,15 @@ def _patch() -> None:
     eventlet.monkey_patch()
 
 
-def _configure(process: str) -> None:
+def _configure(process: str, *needed: str) -> None:
+    """Set up logs and traces; end here, and not in some thread, if a setting that is needed is missing."""
     from chassis import logs, tracing
     from chassis.settings import settings
 
     logs.configure(process, settings().log_level)
     tracing.configure(process, settings().otlp_endpoint)
+    for each in needed:
+        settings().require(each)
 
 
 if __name__ == "__main__":

@@ -29,7 +29,9 @@ DEAD_LETTERS = "dead-letters.v1"
 DELIVERY_LIMIT = 20
 """Deliveries of one message, each ended by its consumer's death, before it goes to DEAD_LETTERS."""
 
-RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True)
+# `passive`: only the topology makes exchanges; everybody else just checks that they are there, so that a broker may
+# deny them the right to make or delete any (deploy/docker/rabbitmq)
+RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True, passive=True)
 
 # nameko and kombu call their serializer "json", but theirs is not plain JSON: a dict with the keys __type__ and
 # __value__ makes a message vanish (field notes, nameko). This is plain JSON.
@@ -39,7 +41,7 @@ kombu.serialization.register("json", to_json, from_json, content_type="applicati
 def connect() -> Connection:
     """A new connection, not opened yet. Not thread-safe: each thread has its own."""
     return Connection(
-        settings().amqp_url,
+        settings().require("amqp_url"),
         heartbeat=0,  # long handlers run on the consumer's thread; TCP keep-alive finds dead peers
         connect_timeout=5,
         transport_options={"confirm_publish": False, "read_timeout": None, "write_timeout": 10},
@@ -63,7 +65,7 @@ def wait_for_broker(connection: Connection, stop: threading.Event) -> bool:
 
 def events_exchange(service: str) -> Exchange:
     """Where a service's events are published."""
-    return Exchange(f"{service}.events", type="topic", durable=True)
+    return Exchange(f"{service}.events", type="topic", durable=True, passive=True)
 
 
 def quorum_queue(name: str, bindings: list[kombu.binding] | None = None) -> Queue:

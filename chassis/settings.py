@@ -1,5 +1,10 @@
-"""Configuration: environment variables named LABELYARD_…, checked once, when the process starts."""
+"""Configuration: environment variables named LABELYARD_…, checked once, when the process starts.
 
+What should not stand in the environment, such as a password, may stand in a file: LABELYARD_SECRETS names a folder, and
+a file `labelyard_amqp_url` in it is worth a variable LABELYARD_AMQP_URL. Where there are both, the variable counts.
+"""
+
+import os
 import sys
 from functools import cache
 from typing import Literal
@@ -17,7 +22,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix=_SIGN, extra="ignore", env_ignore_empty=True)
 
-    amqp_url: str = Field(pattern=r"^amqps?://")
+    amqp_url: str | None = Field(default=None, pattern=r"^amqps?://")
     members_dsn: str | None = None
     projects_dsn: str | None = None
     labels_dsn: str | None = None
@@ -76,6 +81,11 @@ class Settings(BaseSettings):
         return self.gateway_threads // 2 if self.streams_max is None else self.streams_max
 
 
+def secrets_folder() -> str | None:
+    """The folder that holds settings as files, if there is one; for every BaseSettings class of ours."""
+    return os.environ.get(f"{_SIGN}SECRETS") or None
+
+
 def _missing(field: str) -> str:
     sys.exit(f"{_SIGN}{field.upper()} is not set, and this process needs it.")
 
@@ -84,7 +94,7 @@ def _missing(field: str) -> str:
 def settings() -> Settings:
     """The settings of this process. Ends it with a message that names each variable that is missing or wrong."""
     try:
-        return Settings()
+        return Settings(_secrets_dir=secrets_folder())
     except ValidationError as error:
         lines = [
             f"{_SIGN}{'_'.join(str(part) for part in fault['loc']).upper()}: {fault['msg']}"

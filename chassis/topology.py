@@ -34,10 +34,10 @@ def declare(connection: Connection | None = None) -> list[str]:
     subscription no longer names keeps that binding until somebody removes it."""
     with connection or connect() as open_connection:
         channel = open_connection.channel()
-        RPC_EXCHANGE(channel).declare()
+        RPC_EXCHANGE(channel).declare(passive=False)
         for service in SERVICES:
-            events_exchange(service)(channel).declare()
-            # nameko declares these the same way: a call made before a service's first start waits there for it
+            events_exchange(service)(channel).declare(passive=False)
+            # as nameko would declare them: a call made before a service's first start waits there for it
             Queue(
                 f"rpc-{service}",
                 exchange=RPC_EXCHANGE,

@@ -49,7 +49,7 @@ def run(name: str) -> None:
     eventlet.spawn(_beat, health)
     runner = ServiceRunner(
         {
-            "AMQP_URI": values.amqp_url,
+            "AMQP_URI": values.require("amqp_url"),
             "max_workers": values.rpc_workers,
             "serializer": "json",
             "TRANSPORT_OPTIONS": {"max_retries": 3, "interval_start": 0, "interval_step": 0.2},

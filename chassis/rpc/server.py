@@ -17,7 +17,7 @@ from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import sqlalchemy as sa
 from nameko.extensions import DependencyProvider
-from nameko.rpc import Rpc
+from nameko.rpc import Rpc, RpcConsumer
 from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
@@ -62,8 +62,18 @@ class Service:
         return request.answer.model_validate(answer)  # type: ignore[return-value]  # a request names its answer
 
 
+class _Consumer(RpcConsumer):  # type: ignore[misc]  # nameko is untyped
+    """nameko's consumer of a service's calls, which takes the queue as the topology declared it."""
+
+    def setup(self) -> None:
+        super().setup()
+        self.queue.no_declare = True
+
+
 class _Entrypoint(Rpc):  # type: ignore[misc]  # nameko is untyped
     """nameko's RPC entrypoint, which refuses expired calls before they take a worker."""
+
+    rpc_consumer = _Consumer()
 
     # what a service refuses on purpose is no error in its logs
     def __init__(self, **kwargs: Any) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from chassis import logs
 from chassis.database import Database
-from chassis.settings import settings
+from chassis.settings import secrets_folder, settings
 from contracts.enums import UserState
 from contracts.permissions import TeamRole
 from services.members import domain
@@ -79,7 +79,7 @@ def main() -> None:
     """Exit with status 0 and what was done, or 1 and what is missing."""
     logs.configure("members setup", settings().log_level)
     try:
-        first = FirstOwner()
+        first = FirstOwner(_secrets_dir=secrets_folder())
     except ValidationError as error:
         faults = [
             f"LABELYARD_OWNER_{str(fault['loc'][0]).upper()}: {fault['msg']}"

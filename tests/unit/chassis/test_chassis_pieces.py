@@ -6,6 +6,7 @@ import threading
 import urllib.error
 import urllib.request
 from datetime import UTC, datetime
+from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
@@ -100,14 +101,25 @@ def test_a_wrong_setting_ends_the_process_and_is_named(clean_settings: pytest.Mo
 
 def test_a_missing_setting_is_named_and_secrets_are_not_shown(clean_settings: pytest.MonkeyPatch) -> None:
     with pytest.raises(SystemExit) as end:
-        settings_module.settings()
+        settings_module.settings().require("amqp_url")
     assert "LABELYARD_AMQP_URL" in str(end.value)
-    clean_settings.setenv("LABELYARD_AMQP_URL", "amqp://user:secret@localhost")
+    settings_module.settings.cache_clear()
     clean_settings.setenv("LABELYARD_LABELS_DSN", "mysql://user:secret@localhost/labels")
     with pytest.raises(SystemExit) as end:
         settings_module.settings()
     assert "LABELYARD_LABELS_DSN" in str(end.value)
     assert "secret" not in str(end.value)
+
+
+def test_a_setting_may_stand_in_a_file(clean_settings: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "labelyard_amqp_url").write_text("amqp://from-a-file\n")
+    (tmp_path / "labelyard_s3_secret_key").write_text("from-a-file")
+    clean_settings.setenv("LABELYARD_SECRETS", str(tmp_path))
+    clean_settings.setenv("LABELYARD_S3_SECRET_KEY", "from-a-variable")
+    settings = settings_module.settings()
+    assert settings.amqp_url == "amqp://from-a-file"
+    assert settings.s3_secret_key == "from-a-variable"
+    settings_module.settings.cache_clear()
 
 
 def test_a_database_that_is_not_set_is_named(clean_settings: pytest.MonkeyPatch) -> None:
