@@ -6,6 +6,7 @@ from collections.abc import Generator, Iterator
 import pytest
 
 from deploy.local.system import System
+from tests.collector import Collector
 from tests.support import temporary_system
 
 
@@ -34,13 +35,20 @@ def settings_environment(servers: System) -> Iterator[dict[str, str]]:
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
+def collector() -> Iterator[Collector]:
+    """Receives the traces of `system`."""
+    with Collector().serving() as collector:
+        yield collector
+
+
+@pytest.fixture(scope="session")
+def system(collector: Collector) -> Iterator[System]:
     """A complete running Labelyard of its own, servers included, for end-to-end and fault tests.
 
     `url` and `owner` say where and as whom to sign in; `stop(name)`, `start(name)` and
     `supervisor.kill(name)` act on the processes of deploy/local/processes.py. Leave it as you found it.
     """
-    with temporary_system("system") as system:
+    with temporary_system("system", {"LABELYARD_OTLP_ENDPOINT": collector.endpoint}) as system:
         system.up(say=print)
         yield system
 

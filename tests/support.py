@@ -3,7 +3,7 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from deploy.local.state import State
@@ -11,8 +11,8 @@ from deploy.local.system import System
 
 
 @contextlib.contextmanager
-def temporary_system(name: str) -> Iterator[System]:
-    """A system of which nothing runs yet, on ports and in a folder of its own.
+def temporary_system(name: str, given: Mapping[str, str] | None = None) -> Iterator[System]:
+    """A system of which nothing runs yet, on ports and in a folder of its own, with the variables `given`.
 
     On leaving, everything that was started in it is stopped and its folder removed; should this process be
     killed, the supervisor stops everything by itself.
@@ -21,7 +21,7 @@ def temporary_system(name: str) -> Iterator[System]:
     home.chmod(0o755)  # so that the servers' own users come through
     state = State.load_or_create(home)
     state.port("gateway")  # a private one: 8080 is for people
-    system = System(state, given={}, die_with_parent=True)
+    system = System(state, given=given or {}, die_with_parent=True)
     try:
         yield system
     finally:
