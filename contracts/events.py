@@ -6,6 +6,7 @@ structured JSON document (chassis.outbox) on the topic exchange `<producer>.even
 without the producer.
 """
 
+from collections.abc import Iterator
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -49,9 +50,24 @@ class ProjectChanged(EventData):
 
 
 class ProjectDeleted(EventData):
-    """The project is gone for everybody but its owners, who may restore it."""
+    """The project is hidden from everybody until it is restored; its data stays, and goes on being counted."""
 
     type = "projects.project.deleted.v1"
+
+    project_id: UUID
+    version: int
+
+
+class ProjectRestored(ProjectChanged):
+    """A deleted project is back, and now this."""
+
+    type = "projects.project.restored.v1"
+
+
+class ProjectPurgeRequested(EventData):
+    """A deleted project does not come back: whoever keeps anything of it forgets it."""
+
+    type = "projects.project.purge_requested.v1"
 
     project_id: UUID
     version: int
@@ -238,5 +254,11 @@ class CountersChanged(EventData):
     projects: tuple[ProjectVersion, ...]
 
 
-EVENTS: dict[str, type[EventData]] = {event.type: event for event in EventData.__subclasses__()}
+def _below(base: type[EventData]) -> Iterator[type[EventData]]:
+    for event in base.__subclasses__():
+        yield event
+        yield from _below(event)
+
+
+EVENTS: dict[str, type[EventData]] = {event.type: event for event in _below(EventData)}
 """Every type of event."""

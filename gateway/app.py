@@ -41,7 +41,7 @@ def create_app(parts: Gateway) -> Flask:
 
 def _view(route: Route, parts: Gateway) -> Callable[..., Response]:
     def view(**values: Any) -> Response:
-        g.asker = parts.security.admit(request, route.access, values.get("project_id"))
+        g.asker = parts.security.admit(request, route.access, values.get("project_id"), deleted=route.deleted)
         return route.call(g.asker, values)
 
     return view

@@ -75,6 +75,7 @@ class Route:
     takes_key: bool
     max_body: int
     many: frozenset[str] = field(default=frozenset())  # query fields that may be repeated
+    deleted: bool = False  # whether the project of the address may be a deleted one
 
     @property
     def name(self) -> str:
@@ -193,11 +194,13 @@ class Group:
         etag: bool = False,
         media_type: str = "application/json",
         max_body: int = MIB,
+        deleted: bool = False,
     ) -> Callable[[Handler], Handler]:
         """Register a handler for `method` and `path` (OpenAPI's form, below /api/v1).
 
         `access` is who may use it; a Permission is one in the project of the path, where there is one.
-        `status` of a good answer; `location`, a path template over the answer's fields and the path's values.
+        `status` of a good answer; `location`, a path template over the answer's fields and the path's values;
+        `deleted`: the project may be a deleted one.
         """
         if not isinstance(access, Access | Permission):
             raise TypeError(f"{method} {path} must say who may use it")
@@ -230,6 +233,7 @@ class Group:
                     takes_key="key" in hints,
                     max_body=max_body if writes else 64 * KIB,
                     many=frozenset(name for name, each in query.model_fields.items() if _repeats(each.annotation)),
+                    deleted=deleted,
                 )
             )
             return handler

@@ -90,9 +90,10 @@ class AssetLinkQuery(Strict):
 
 
 class ProjectsQuery(PageQuery):
-    """`name`: just the project of exactly that name."""
+    """`name`: just the project of exactly that name. `deleted`: the deleted ones, for owners and admins."""
 
     name: str | None = Field(default=None, max_length=200)
+    deleted: bool = False
 
 
 class ProjectFigures(Message):

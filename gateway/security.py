@@ -52,11 +52,14 @@ class Security:
         self._roles: Cache[tuple[UUID, UUID], ProjectRole] = Cache(50_000)
         self._heads: Cache[UUID, Project] = Cache()
 
-    def admit(self, request: Request, access: Access | Permission, project_id: UUID | None) -> Asker:
+    def admit(
+        self, request: Request, access: Access | Permission, project_id: UUID | None, *, deleted: bool = False
+    ) -> Asker:
         """Whoever sent `request`, if `access` is theirs; the fitting refusal otherwise.
 
         `project_id` is the project of the address. Who may not know of a project gets `not_found` for it, whether
-        it exists or not, and `unauthenticated` when they are not signed in.
+        it exists or not, and `unauthenticated` when they are not signed in. With `deleted` it may be a deleted one,
+        which only those know of who have the permission.
         """
         if access is Access.PUBLIC:
             return Asker()
@@ -71,7 +74,7 @@ class Security:
             project_id = _project_in_query(request)
             access = Permission.READ_LABELS if project_id else Access.DATA_LIBRARY
         if isinstance(access, Permission) and project_id is not None:
-            return self.in_project(principal, credentials, project_id, access, reading=reading)
+            return self.in_project(principal, credentials, project_id, access, reading=reading, deleted=deleted)
         if principal is None:
             raise Problem("unauthenticated")
         if not _may(principal, access):
@@ -86,16 +89,21 @@ class Security:
         permission: Permission,
         *,
         reading: bool,
+        deleted: bool = False,
     ) -> Asker:
         """The asker with their role in a project and the reach of `permission` there."""
         try:
-            project = self.head(project_id, reading=reading)
+            project = (
+                self._call(GetProject(project_id=project_id, deleted=True))
+                if deleted
+                else self.head(project_id, reading=reading)
+            )
             role = self.role(principal, project, reading=reading)
             if role is None:
                 raise Problem("not_found")
             scope = scope_of(permission, role)
             if scope is None:
-                raise Problem("forbidden")
+                raise Problem("forbidden" if project.deleted_at is None else "not_found")
         except Problem as problem:
             if problem.code not in ("not_found", "forbidden"):
                 raise

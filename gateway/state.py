@@ -16,12 +16,13 @@ from contracts.events import (
     PrincipalChanged,
     ProjectChanged,
     ProjectDeleted,
+    ProjectRestored,
 )
 from gateway.calls import Calls
 from gateway.live import Hub
 from gateway.security import Security
 
-HEARD = (PrincipalChanged, MembershipChanged, ProjectChanged, ProjectDeleted, CountersChanged)
+HEARD = (PrincipalChanged, MembershipChanged, ProjectChanged, ProjectDeleted, ProjectRestored, CountersChanged)
 """The events that every gateway process listens to."""
 
 LOGINS = 8

@@ -7,13 +7,13 @@ from pydantic import Field
 from contracts.body import Name, ObjectClassDraft, Specification, SpecificationDraft
 from contracts.enums import DataType, Visibility
 from contracts.message import Message, Time
-from contracts.rpc import Command, Query
+from contracts.rpc import Command, Nothing, Query
 
 
 class Project(Message):
     """A project. `version` rises with every change, `spec_version` with changes of the specification only.
 
-    `created_by` is hidden from visitors, who are not told about people.
+    `created_by` is hidden from visitors, who are not told about people. `deleted_at`: it is hidden since then.
     """
 
     id: UUID
@@ -27,6 +27,7 @@ class Project(Message):
     created_at: Time
     updated_at: Time
     created_by: UUID | None
+    deleted_at: Time | None = None
 
 
 class ProjectPage(Message):
@@ -53,9 +54,10 @@ class ProjectCards(Message):
 
 
 class GetProject(Query[Project]):
-    """A project, or `not_found`."""
+    """A project, or `not_found`; with `deleted`, a deleted one too."""
 
     project_id: UUID
+    deleted: bool = False
 
 
 class GetProjectCards(Query[ProjectCards]):
@@ -68,13 +70,14 @@ class ListProjects(Query[ProjectPage]):
     """Projects that somebody may see.
 
     `everything`: an owner or admin; otherwise those of `member_of` and, unless `own_only`, the public ones.
-    `name` keeps the project of exactly that name.
+    `name` keeps the project of exactly that name. `deleted`: the deleted ones instead.
     """
 
     everything: bool = False
     member_of: tuple[UUID, ...] = Field(default=(), max_length=10_000)
     own_only: bool = False
     name: str | None = None
+    deleted: bool = False
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
 
@@ -102,6 +105,20 @@ class ChangeProject(Command[Project]):
     description: str | None = Field(default=None, max_length=10_000)
     visibility: Visibility | None = None
     specification: SpecificationDraft | None = None
+    actor: UUID
+
+
+class DeleteProject(Command[Nothing]):
+    """Hide a project from everybody; its name is free again, its data stays."""
+
+    project_id: UUID
+    actor: UUID
+
+
+class RestoreProject(Command[Project]):
+    """Bring a deleted project back; `name_taken` where another one has its name now. A living one stays as it is."""
+
+    project_id: UUID
     actor: UUID
 
 

@@ -6,7 +6,15 @@ from contracts.errors import Problem
 from contracts.permissions import CARDS, Card, Permission, Role, Scope, TeamRole, effective_role
 from contracts.rpc.analytics import Counters, ListCounters
 from contracts.rpc.members import ListProjectRoles
-from contracts.rpc.projects import ChangeProject, CreateProject, GetProject, ListProjects, Project
+from contracts.rpc.projects import (
+    ChangeProject,
+    CreateProject,
+    DeleteProject,
+    GetProject,
+    ListProjects,
+    Project,
+    RestoreProject,
+)
 from gateway.asker import Asker
 from gateway.routing import Access, Group
 from gateway.schemas import (
@@ -28,12 +36,15 @@ def list_projects(asker: Asker, query: ProjectsQuery) -> ProjectEntryPage:
     assert asker.principal is not None
     user = asker.principal.user
     everything = user.team_role in (TeamRole.OWNER, TeamRole.ADMIN)
+    if query.deleted and not everything:
+        raise Problem("forbidden", "Deleted projects are a matter of owners and admins.")
     mine = {} if everything else gateway().calls(ListProjectRoles(user_id=user.id)).roles
     page = gateway().calls(
         ListProjects(
             everything=everything,
             member_of=tuple(UUID(project_id) for project_id in mine),
             name=query.name,
+            deleted=query.deleted,
             cursor=query.cursor,
             limit=query.limit,
         )
@@ -99,6 +110,21 @@ def change_project(asker: Asker, project_id: UUID, body: ProjectChangeBody, if_m
     )
     gateway().security.drop_project(project_id)
     return changed
+
+
+@group.route("DELETE", "/projects/{project_id}", Permission.DELETE_PROJECT)
+def delete_project(asker: Asker, project_id: UUID, key: str) -> None:
+    """Hide a project from everybody, until it is restored. Its name is free again."""
+    gateway().calls(DeleteProject(project_id=project_id, actor=asker.user_id, idempotency_key=key))
+    gateway().security.drop_project(project_id)
+
+
+@group.route("POST", "/projects/{project_id}:restore", Permission.DELETE_PROJECT, etag=True, deleted=True)
+def restore_project(asker: Asker, project_id: UUID, key: str) -> Project:
+    """Bring a deleted project back, as it was. `name_taken` where another one has its name now."""
+    project = gateway().calls(RestoreProject(project_id=project_id, actor=asker.user_id, idempotency_key=key))
+    gateway().security.drop_project(project_id)
+    return project
 
 
 def _shown(project: Project, role: Role) -> Project:

@@ -10,12 +10,12 @@ from sqlalchemy.orm import Session
 from chassis.broker import announce
 from chassis.database import Database
 from contracts.enums import Review, Status
-from contracts.events import CountersChanged, LabelChanged, ProjectDeleted
+from contracts.events import CountersChanged, LabelChanged, ProjectPurgeRequested
 from contracts.events import ProjectVersion as Announced
 from contracts.rpc.analytics import Counters, CountersList, GetCounters, ListCounters
 from services.analytics import domain
 from services.analytics.domain import Counted, CounterKey, LabelKey
-from services.analytics.models import ProjectVersion
+from services.analytics.models import Counter, Label, ProjectVersion
 
 # A project's row is locked before anything that is counted in it, all of them in one order. So projectors side by
 # side neither meet in a deadlock nor both take a label for new, and what they prepare (reading the events) still
@@ -110,12 +110,18 @@ def announce_counters(events: Sequence[LabelChanged]) -> None:
         announce(CountersChanged(projects=tuple(Announced(project_id=p, version=v) for p, v in versions)))
 
 
-def forget_project(session: Session, event: ProjectDeleted) -> None:
-    """Remember that a project is deleted: what still arrives of its labels is ignored from here on."""
+def forget_project(session: Session, event: ProjectPurgeRequested) -> None:
+    """Forget what is counted of a project, and remember that: what still arrives of its labels is ignored.
+
+    Only a purge does this. A deleted project may be restored, so its labels go on being counted; hiding it is up to
+    the projects service and the gateway.
+    """
     session.execute(_LOCK_PROJECTS, {"projects": [event.project_id]})
     session.execute(
         sa.update(ProjectVersion).where(ProjectVersion.project_id == event.project_id).values(deleted=True)
     )
+    for table in (Label, Counter):
+        session.execute(sa.delete(table).where(table.project_id == event.project_id))
 
 
 def get_counters(session: Session, request: GetCounters) -> Counters:

@@ -25,7 +25,7 @@ class ProjectVersion(Base):
 
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(sa.BigInteger)  # rises with every batch that changed a counter
-    deleted: Mapped[bool] = mapped_column(default=False)  # remembered, so that a late event revives nothing
+    deleted: Mapped[bool] = mapped_column(default=False)  # for good: a late event revives nothing
 
 
 class Label(Base):

@@ -1,7 +1,14 @@
 """Which events this service takes."""
 
 from chassis.consumer import Subscription
-from contracts.events import ExportChanged, ProjectChanged, ProjectDeleted, SnapshotCompleted, SnapshotFailed
+from contracts.events import (
+    ExportChanged,
+    ProjectChanged,
+    ProjectDeleted,
+    ProjectRestored,
+    SnapshotCompleted,
+    SnapshotFailed,
+)
 from services.exports import handlers
 
 SUBSCRIPTIONS = (
@@ -10,6 +17,7 @@ SUBSCRIPTIONS = (
         {
             ProjectChanged: handlers.project_changed,
             ProjectDeleted: handlers.project_deleted,
+            ProjectRestored: handlers.project_changed,
             SnapshotCompleted: handlers.snapshot_completed,
             SnapshotFailed: handlers.snapshot_failed,
         },

@@ -58,11 +58,11 @@ class Owners(Protocol):
 # --- commands and queries ---
 
 
-def create_export(session: Session, request: CreateExport) -> Export:
+def create_export(session: Session, owners: Owners, request: CreateExport) -> Export:
     """Ask for an export; Problem `not_found` where the project is known to be deleted."""
     copy = session.get(ProjectCopy, request.project_id)
     if copy is not None and copy.deleted:
-        raise Problem("not_found", "The project was deleted.")
+        require_project(session, owners, request.project_id)  # it may just have been restored
     now = datetime.now(UTC)
     row = ExportRow(
         project_id=request.project_id,
@@ -156,7 +156,7 @@ def snapshot_failed(session: Session, event: SnapshotFailed) -> None:
 
 
 def project_changed(session: Session, event: ProjectChanged) -> None:
-    """Take a project's newer state."""
+    """Take a project's newer state; a restored one is told of in the same way."""
     _take_project(
         session,
         event.project_id,
@@ -247,9 +247,12 @@ def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | P
 
 
 def require_project(session: Session, owners: Owners, project_id: UUID) -> ProjectCopy:
-    """What is known of a project, asked for where nothing is; Problem `not_found`, or why its owner did not answer."""
+    """What is known of a project, asked for where that is nothing, or that it is deleted.
+
+    Problem `not_found`, or why its owner did not answer.
+    """
     copy = session.get(ProjectCopy, project_id)
-    if copy is None:
+    if copy is None or copy.deleted:
         project = owners.call(GetProject(project_id=project_id), DEADLINE)
         _take_project(
             session,
@@ -259,7 +262,7 @@ def require_project(session: Session, owners: Owners, project_id: UUID) -> Proje
             specification=project.specification,
             deleted=False,
         )
-        copy = session.get_one(ProjectCopy, project_id)
+        copy = session.get_one(ProjectCopy, project_id, populate_existing=True)
     if copy.deleted:
         raise Problem("not_found", "The project was deleted.")
     return copy

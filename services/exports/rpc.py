@@ -3,6 +3,7 @@
 from sqlalchemy.orm import Session
 
 from chassis.objects import ObjectStore
+from chassis.rpc.client import RpcClient
 from chassis.rpc.server import Service, rpc
 from contracts.rpc import Nothing
 from contracts.rpc.exports import (
@@ -26,7 +27,7 @@ class Exports(Service):
 
     @rpc
     def create_export(self, session: Session, request: CreateExport) -> Export:
-        return handlers.create_export(session, request)
+        return handlers.create_export(session, RpcClient.shared(), request)
 
     @rpc
     def get_export(self, session: Session, request: GetExport) -> Export:

@@ -123,9 +123,10 @@ class TeamRoleCounts(Base):
 
 
 class DeletedProject(Base):
-    """A project that was deleted: nobody joins it, whichever message comes late."""
+    """A project that was deleted, and perhaps `restored`, at `version`: whichever message comes late."""
 
     __tablename__ = "deleted_projects"
 
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(sa.BigInteger)
+    restored: Mapped[bool] = mapped_column(server_default=sa.false())

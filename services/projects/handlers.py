@@ -13,7 +13,7 @@ from chassis.ids import new_id
 from contracts.body import Specification
 from contracts.enums import Visibility
 from contracts.errors import Problem
-from contracts.events import ProjectChanged
+from contracts.events import ProjectChanged, ProjectDeleted, ProjectRestored
 from contracts.rpc.projects import (
     AddObjectClasses,
     AutoLabel,
@@ -28,9 +28,9 @@ from services.projects import domain
 from services.projects.models import ProjectRow, RemovedPart
 
 
-def get_project(session: Session, project_id: UUID) -> Project:
-    """A project; Problem `not_found`."""
-    return _to_project(_row(session, project_id))
+def get_project(session: Session, project_id: UUID, *, deleted: bool = False) -> Project:
+    """A project, with `deleted` a deleted one too; Problem `not_found`."""
+    return _to_project(_row(session, project_id, deleted=deleted))
 
 
 def get_project_cards(session: Session, project_id: UUID) -> ProjectCards:
@@ -41,12 +41,14 @@ def get_project_cards(session: Session, project_id: UUID) -> ProjectCards:
 
 def list_projects(session: Session, request: ListProjects) -> ProjectPage:
     """The projects that somebody may see, newest first."""
-    query = sa.select(ProjectRow)
+    deleted_at = ProjectRow.deleted_at
+    query = sa.select(ProjectRow).where(deleted_at.is_not(None) if request.deleted else deleted_at.is_(None))
     if not request.everything:
         mine = ProjectRow.id == sa.any_(sa.cast(list(request.member_of), sa.ARRAY(sa.Uuid)))
         query = query.where(mine if request.own_only else mine | (ProjectRow.visibility == Visibility.PUBLIC))
     if request.name is not None:
-        query = query.where(ProjectRow.name == request.name)
+        name = ProjectRow.deleted_name if request.deleted else ProjectRow.name
+        query = query.where(name == request.name)
     if request.cursor:
         (last,) = paging.decode(request.cursor, UUID)
         query = query.where(ProjectRow.id < last)
@@ -107,6 +109,23 @@ def change_project(session: Session, request: ChangeProject) -> Project:
     return _saved(session, row)
 
 
+def delete_project(session: Session, project_id: UUID) -> None:
+    """Hide a project and give its name back; Problem `not_found`."""
+    row = _row(session, project_id, lock=True)
+    row.deleted_at = datetime.now(UTC)
+    row.deleted_name, row.name = row.name, str(row.id)
+    _advance(session, row)
+    outbox.add(session, ProjectDeleted(project_id=row.id, version=row.version))
+
+
+def restore_project(session: Session, project_id: UUID) -> Project:
+    """Bring a deleted project back, a living one is answered as it is; Problem `not_found`, `name_taken`."""
+    row = _row(session, project_id, lock=True, deleted=True)
+    if row.deleted_name is not None:
+        row.name, row.deleted_name, row.deleted_at = row.deleted_name, None, None
+    return _saved(session, row, ProjectRestored)
+
+
 def add_object_classes(session: Session, request: AddObjectClasses) -> Project:
     """Make sure that the project has these classes. Of two at once, the second sees the first one's classes."""
     row = _row(session, request.project_id, lock=True)
@@ -115,9 +134,9 @@ def add_object_classes(session: Session, request: AddObjectClasses) -> Project:
     return _saved(session, row)
 
 
-def _row(session: Session, project_id: UUID, lock: bool = False) -> ProjectRow:
-    row = session.get(ProjectRow, project_id, with_for_update=True if lock else None)
-    if row is None:
+def _row(session: Session, project_id: UUID, *, lock: bool = False, deleted: bool = False) -> ProjectRow:
+    row = session.get(ProjectRow, project_id, with_for_update=lock or None, populate_existing=True)
+    if row is None or (row.deleted_at is not None and not deleted):
         raise Problem("not_found", "There is no such project.")
     return row
 
@@ -133,9 +152,15 @@ def _specify(session: Session, row: ProjectRow, specification: Specification) ->
     row.spec_version += 1
 
 
-def _saved(session: Session, row: ProjectRow) -> Project:
+def _saved(session: Session, row: ProjectRow, event: type[ProjectChanged] = ProjectChanged) -> Project:
     if not session.is_modified(row):
         return _to_project(row)
+    _advance(session, row)
+    return _announced(session, row, event)
+
+
+def _advance(session: Session, row: ProjectRow) -> None:
+    """Write a changed row as its next version."""
     row.version += 1
     row.updated_at = datetime.now(UTC)
     name = row.name
@@ -145,14 +170,13 @@ def _saved(session: Session, row: ProjectRow) -> Project:
         if isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == "projects_name_unique":
             raise _name_taken(name) from None
         raise
-    return _announced(session, row)
 
 
-def _announced(session: Session, row: ProjectRow) -> Project:
+def _announced(session: Session, row: ProjectRow, event: type[ProjectChanged] = ProjectChanged) -> Project:
     project = _to_project(row)
     outbox.add(
         session,
-        ProjectChanged(
+        event(
             project_id=project.id,
             version=project.version,
             name=project.name,
@@ -172,7 +196,7 @@ def _name_taken(name: str) -> Problem:
 def _to_project(row: ProjectRow) -> Project:
     return Project(
         id=row.id,
-        name=row.name,
+        name=row.name if row.deleted_name is None else row.deleted_name,
         description=row.description,
         data_type=row.data_type,
         visibility=row.visibility,
@@ -182,4 +206,5 @@ def _to_project(row: ProjectRow) -> Project:
         created_at=row.created_at,
         updated_at=row.updated_at,
         created_by=row.created_by,
+        deleted_at=row.deleted_at,
     )

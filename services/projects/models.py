@@ -32,12 +32,17 @@ def _word(kind: type[StrEnum]) -> sa.Enum:
 
 
 class ProjectRow(Base):
-    """A project, its specification as one document: it is read, changed and told of as a whole."""
+    """A project, its specification as one document: it is read, changed and told of as a whole.
+
+    A deleted one (`deleted_at`) gives its name back: it stands in `deleted_name`, and its id, which is nobody's name,
+    in `name`.
+    """
 
     __tablename__ = "projects"
     __table_args__ = (
         sa.UniqueConstraint("name", name="projects_name_unique"),
         sa.Index("projects_public", "id", postgresql_where=sa.text("visibility = 'public'")),
+        sa.Index("projects_deleted", "id", postgresql_where=sa.text("deleted_at IS NOT NULL")),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
@@ -52,6 +57,8 @@ class ProjectRow(Base):
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     created_by: Mapped[UUID]
+    deleted_at: Mapped[datetime | None]
+    deleted_name: Mapped[str | None]
 
 
 class RemovedPart(Base):

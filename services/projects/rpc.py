@@ -3,16 +3,19 @@
 from sqlalchemy.orm import Session
 
 from chassis.rpc.server import Service, rpc
+from contracts.rpc import Nothing
 from contracts.rpc.projects import (
     AddObjectClasses,
     ChangeProject,
     CreateProject,
+    DeleteProject,
     GetProject,
     GetProjectCards,
     ListProjects,
     Project,
     ProjectCards,
     ProjectPage,
+    RestoreProject,
 )
 from services.projects import handlers
 
@@ -24,7 +27,7 @@ class Projects(Service):
 
     @rpc
     def get_project(self, session: Session, request: GetProject) -> Project:
-        return handlers.get_project(session, request.project_id)
+        return handlers.get_project(session, request.project_id, deleted=request.deleted)
 
     @rpc
     def get_project_cards(self, session: Session, request: GetProjectCards) -> ProjectCards:
@@ -41,6 +44,15 @@ class Projects(Service):
     @rpc
     def change_project(self, session: Session, request: ChangeProject) -> Project:
         return handlers.change_project(session, request)
+
+    @rpc
+    def delete_project(self, session: Session, request: DeleteProject) -> Nothing:
+        handlers.delete_project(session, request.project_id)
+        return Nothing()
+
+    @rpc
+    def restore_project(self, session: Session, request: RestoreProject) -> Project:
+        return handlers.restore_project(session, request.project_id)
 
     @rpc
     def add_object_classes(self, session: Session, request: AddObjectClasses) -> Project:

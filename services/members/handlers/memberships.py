@@ -11,7 +11,7 @@ from chassis import outbox, paging
 from chassis.database import Database
 from contracts.enums import UserState
 from contracts.errors import Problem
-from contracts.events import MembershipChanged, ProjectDeleted
+from contracts.events import MembershipChanged, ProjectDeleted, ProjectRestored
 from contracts.permissions import ProjectRole
 from contracts.rpc.members import AddMember, Member, MemberPage, ProjectRoles, RoleAnswer, RoleCounts
 from services.members import domain
@@ -97,7 +97,6 @@ def add_member(session: Session, request: AddMember, password_hash: str | None) 
         user = _create_or_find(session, request.email, request.name, password_hash)
     if user is None or user.state is not UserState.ACTIVE:
         raise Problem("not_found", f"There is no user with the address {request.email}.")
-    _refuse_deleted(session, request.project_id)
     session.execute(
         insert(MembershipRow)
         .values(project_id=request.project_id, user_id=user.id, role=None, version=0, since=datetime.now(UTC))
@@ -125,12 +124,23 @@ def remove_member(session: Session, project_id: UUID, user_id: UUID) -> None:
 
 
 def project_deleted(session: Session, event: ProjectDeleted) -> None:
-    """Remember that a project was deleted; its memberships stay, for its owners may restore it."""
-    remembered = insert(DeletedProject).values(project_id=event.project_id, version=event.version)
+    """Remember that a project is deleted; its memberships stay, for its owners may restore it."""
+    _take_project(session, event.project_id, event.version, restored=False)
+
+
+def project_restored(session: Session, event: ProjectRestored) -> None:
+    """Remember that a project is back."""
+    _take_project(session, event.project_id, event.version, restored=True)
+
+
+def _take_project(session: Session, project_id: UUID, version: int, *, restored: bool) -> None:
+    remembered = insert(DeletedProject).values(project_id=project_id, version=version, restored=restored)
+    new = remembered.excluded
     session.execute(
         remembered.on_conflict_do_update(
             index_elements=[DeletedProject.project_id],
-            set_={"version": sa.func.greatest(DeletedProject.version, remembered.excluded.version)},
+            set_={"version": new.version, "restored": new.restored},
+            where=new.version > DeletedProject.version,
         )
     )
 
@@ -174,11 +184,6 @@ def _count(session: Session, project_id: UUID, changes: dict[ProjectRole, int]) 
             },
         )
     )
-
-
-def _refuse_deleted(session: Session, project_id: UUID) -> None:
-    if session.get(DeletedProject, project_id) is not None:
-        raise Problem("gone", "The project was deleted.")
 
 
 def _to_member(row: MembershipRow, user: UserRow) -> Member:

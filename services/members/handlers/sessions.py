@@ -83,7 +83,7 @@ def resolve_session(session: Transaction, secret: str) -> Principal:
 
 def manages_any_project(user_id: Any) -> sa.Exists:
     """SQL: whether that user (an id or a column) is a manager of a project that is still there."""
-    gone = sa.exists().where(DeletedProject.project_id == MembershipRow.project_id)
+    gone = sa.exists().where(DeletedProject.project_id == MembershipRow.project_id, ~DeletedProject.restored)
     return sa.exists().where(MembershipRow.user_id == user_id, MembershipRow.role == "manager", ~gone)
 
 

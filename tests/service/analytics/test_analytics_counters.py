@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from chassis.database import Database
 from chassis.ids import new_id
 from contracts.enums import SEGMENTS, Review, Status
-from contracts.events import LabelChanged, LabelState, ProjectDeleted
+from contracts.events import LabelChanged, LabelState, ProjectPurgeRequested
 from contracts.rpc.analytics import Counters, GetCounters, ListCounters
 from services.analytics import domain, handlers, models
 
@@ -99,15 +99,15 @@ def test_updated_is_a_range_of_quarter_hours(database: Database) -> None:
     assert updated(updated_since=NOON + timedelta(days=1)) == 0
 
 
-def test_a_deleted_project_takes_no_late_events(database: Database) -> None:
-    project_id = new_id()
-    fold(database, change(project_id, a_state()))
-    for known in (project_id, new_id()):
+def test_a_purged_project_is_forgotten_and_takes_no_late_events(database: Database) -> None:
+    counted, unknown, user_id = new_id(), new_id(), new_id()
+    fold(database, change(counted, a_state(assignee=user_id)))
+    for project_id in (counted, unknown):
         with database.session() as session:
-            handlers.forget_project(session, ProjectDeleted(project_id=known, version=2))
-        before = counters(database, known)
-        fold(database, change(known, a_state()))
-        assert counters(database, known) == before
+            handlers.forget_project(session, ProjectPurgeRequested(project_id=project_id, version=3))
+        fold(database, change(project_id, a_state(assignee=user_id)))
+        assert counters(database, project_id).total == counters(database, project_id, user_id).total == 0
+    assert stored(database, [counted, unknown]) == {}
 
 
 def test_several_projects_come_in_the_order_asked(database: Database) -> None:

@@ -121,6 +121,21 @@ def test_one_bad_event_does_not_spoil_its_batch(database: Database, running: Cal
     assert count(database, failed_messages) >= 1
 
 
+def test_a_type_that_is_bound_but_not_taken_any_more_is_passed_over(
+    database: Database, running: Callable[..., None], queue: str
+) -> None:
+    seen: list[ExportChanged] = []
+    event = changed(1)
+    with declared(Subscription(queue, {ExportReady: lambda *_: None, ExportChanged: lambda *_: None})):
+        running(lambda stop, health: Relay("exports", database, stop, health))
+        taking = Subscription(queue, {ExportChanged: lambda _, data: seen.append(data)})
+        running(lambda stop, health: EventConsumer(taking, database, stop, health))
+        with database.session() as session:
+            outbox.add(session, ExportReady(project_id=uuid4(), export_id=uuid4()), event)
+        eventually(lambda: seen == [event])
+    assert count(database, failed_messages) == 0
+
+
 def test_what_cannot_be_read_is_kept(database: Database, running: Callable[..., None], queue: str) -> None:
     subscription = Subscription(queue, {ExportChanged: lambda *_: None})
     with declared(subscription):

@@ -41,15 +41,18 @@ SOMEBODY = UUID(int=1)
 
 
 class Projects:
-    """Plays the projects service; None: it is away."""
+    """Plays the projects service; None: it is away. `deleted`: it knows of no project."""
 
     def __init__(self, project: Project | None) -> None:
         self.project = project
+        self.deleted = False
 
     def call(self, request: Any, deadline: float) -> Any:
         assert isinstance(request, GetProject)
         if self.project is None:
             raise Problem("unavailable", "away")
+        if self.deleted:
+            raise Problem("not_found", "deleted")
         return self.project
 
 
@@ -88,9 +91,8 @@ class Desk:
 
     def create(self, **fields: Any) -> Export:
         with self.database.session() as session:
-            return handlers.create_export(
-                session, CreateExport(project_id=self.project_id, actor=SOMEBODY, **fields)
-            )
+            request = CreateExport(project_id=self.project_id, actor=SOMEBODY, **fields)
+            return handlers.create_export(session, self.projects, request)
 
     def get(self, export_id: UUID) -> Export:
         with self.database.session() as session:
@@ -371,9 +373,20 @@ def test_nothing_is_exported_of_a_deleted_project(desk: Desk) -> None:
     asked = desk.create()
     desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
     desk.take(handlers.project_deleted, ProjectDeleted(project_id=desk.project_id, version=2))
+    desk.projects.deleted = True
     desk.assemble(asked.id)
     assert desk.get(asked.id).state is JobState.FAILED
     assert refusal(desk.create) == "not_found"
+
+
+def test_a_restored_project_is_exported_at_once(desk: Desk) -> None:
+    """Whether the event of its return has come or not."""
+    desk.take(handlers.project_deleted, ProjectDeleted(project_id=desk.project_id, version=2))
+    desk.projects.project = desk.project("Cells again", 3)
+    asked = desk.create()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
+    desk.assemble(asked.id)
+    assert desk.get(asked.id).state is JobState.DONE
 
 
 def test_names(desk: Desk) -> None:

@@ -10,9 +10,10 @@ from argon2 import PasswordHasher
 
 from chassis.database import Database
 from chassis.settings import settings
-from contracts.enums import UserState
+from contracts.body import Specification
+from contracts.enums import UserState, Visibility
 from contracts.errors import Problem
-from contracts.events import PrincipalChanged
+from contracts.events import PrincipalChanged, ProjectDeleted, ProjectRestored
 from contracts.permissions import ProjectRole, TeamRole
 from contracts.rpc.members import AddMember, Session
 from services.members import domain
@@ -191,6 +192,12 @@ def test_a_principal_knows_whether_they_manage_anything(
             memberships.add_member(session, AddMember(project_id=project_id, email=user.email, role=role), None)
         assert resolve(database, signed_in.secret).manages_any_project is manages
     assert sessions.login(database, passwords, user.email, PASSWORD, "").principal.manages_any_project
-    with database.session() as session:
-        memberships.project_deleted(session, memberships.ProjectDeleted(project_id=project_id, version=2))
-    assert not resolve(database, signed_in.secret).manages_any_project
+    project = {"project_id": project_id, "name": "p", "data_type": "image", "visibility": Visibility.PRIVATE}
+    for version, is_back in ((2, False), (5, True), (4, False), (6, False)):
+        with database.session() as session:
+            if is_back:
+                restored = ProjectRestored(**project, version=version, specification=Specification(), spec_version=1)
+                memberships.project_restored(session, restored)
+            else:
+                memberships.project_deleted(session, ProjectDeleted(project_id=project_id, version=version))
+        assert resolve(database, signed_in.secret).manages_any_project is (version in (4, 5)), "4 came late"

@@ -12,7 +12,7 @@ from chassis.database import Database
 from contracts.body import ObjectClassDraft, SpecificationDraft
 from contracts.enums import AnnotationType, DataType, Visibility
 from contracts.errors import Problem
-from contracts.events import ProjectChanged
+from contracts.events import ProjectChanged, ProjectDeleted, ProjectRestored
 from contracts.rpc.projects import AddObjectClasses, ChangeProject, CreateProject, ListProjects, Project
 from services.projects import handlers
 from services.projects.models import RemovedPart
@@ -241,6 +241,66 @@ def test_imports_that_add_classes_at_once_share_them(database: Database) -> None
     final = get(database, project.id)
     assert sorted(each.name for each in final.specification.object_classes) == names
     assert final.version == 2
+
+
+def delete(database: Database, project: Project) -> None:
+    with database.session() as session:
+        handlers.delete_project(session, project.id)
+
+
+def restore(database: Database, project: Project) -> Project:
+    with database.session() as session:
+        return handlers.restore_project(session, project.id)
+
+
+def listed(database: Database, **which: Any) -> list[Project]:
+    with database.session() as session:
+        return list(handlers.list_projects(session, ListProjects(everything=True, **which)).items)
+
+
+def test_a_deleted_project_is_nowhere_until_it_is_restored(database: Database) -> None:
+    project = create(database, visibility=Visibility.PUBLIC, specification=specification("RBC"))
+    delete(database, project)
+    for use in (
+        lambda: get(database, project.id),
+        lambda: change(database, project, description="late"),
+        lambda: add_classes(database, project.id, "WBC"),
+        lambda: delete(database, project),
+    ):
+        with pytest.raises(Problem, match="not_found"):
+            use()
+    with database.session() as session, pytest.raises(Problem, match="not_found"):
+        handlers.get_project_cards(session, project.id)
+    assert listed(database, name=project.name) == []
+    (hidden,) = listed(database, name=project.name, deleted=True)
+    assert hidden.id == project.id and hidden.deleted_at is not None
+    with database.session() as session:
+        assert handlers.get_project(session, project.id, deleted=True) == hidden
+        assert waiting_events(session, ProjectDeleted, project_id=project.id) == [
+            ProjectDeleted(project_id=project.id, version=2)
+        ]
+
+    back = restore(database, project)
+    assert back == project.model_copy(update={"version": 3, "updated_at": back.updated_at})
+    assert get(database, project.id) == back == restore(database, project)
+    assert listed(database, name=project.name, deleted=True) == []
+    with database.session() as session:
+        (event,) = waiting_events(session, ProjectRestored, project_id=project.id)
+    assert (event.version, event.name, event.specification) == (3, project.name, project.specification)
+
+
+def test_a_deleted_project_gives_its_name_back(database: Database) -> None:
+    first = create(database)
+    delete(database, first)
+    second = create(database, first.name)
+    with pytest.raises(Problem, match="name_taken"):
+        restore(database, first)
+    assert listed(database, name=first.name) == [second]
+    delete(database, second)
+    assert restore(database, first).name == first.name
+    with pytest.raises(Problem, match="name_taken"):
+        restore(database, second)
+    assert {each.id for each in listed(database, deleted=True)} >= {second.id}
 
 
 def test_projects_are_listed_newest_first_as_far_as_somebody_may_see(database: Database) -> None:
