@@ -46,6 +46,9 @@ ASK_DEADLINE = 2.0
 SEND_TIMEOUT = 20.0
 """Seconds after which a reader that takes nothing is given up."""
 
+SEND_BUFFER = 8 * 1024
+"""Bytes that the system may hold for a reader who is slow: a few states, since only the last is of any use."""
+
 WATCH = 0.5
 """Seconds between looks at whether the process stops or the reader has gone."""
 
@@ -309,6 +312,13 @@ def message(role: Role, counters: Counters | Away) -> bytes:
         return f'event: cards\ndata: {{"version":0,"cards":{cards}}}\n\n'.encode()
     version = counters.version
     return f'event: cards\nid: {version}\ndata: {{"version":{version},"cards":{cards}}}\n\n'.encode()
+
+
+def limit_patience(connection: socket.socket | None) -> None:
+    """Let a slow reader of `connection` neither pile up old states nor hold a thread for ever."""
+    if connection is not None:
+        connection.settimeout(SEND_TIMEOUT)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 
 def reader_gone(connection: socket.socket | None) -> bool:

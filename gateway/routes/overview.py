@@ -11,7 +11,7 @@ from flask import Response, g, request
 from contracts.errors import Problem
 from contracts.permissions import Permission
 from gateway.asker import Asker
-from gateway.live import SEND_TIMEOUT, Topic, messages, reader_gone
+from gateway.live import Topic, limit_patience, messages, reader_gone
 from gateway.overview import Overview, compose, counters_scope, day_of, gather, questions
 from gateway.routing import Group
 from gateway.schemas import OverviewQuery
@@ -53,8 +53,7 @@ def watch(asker: Asker, project_id: UUID) -> Response:
     user_id = asker.principal.user.id if asker.principal else None
     stream = hub.open(Topic(project_id, counters_scope(asker.role, user_id)), asker.role, user_id)
     connection = request.environ.get("gunicorn.socket")
-    if connection is not None:
-        connection.settimeout(SEND_TIMEOUT)
+    limit_patience(connection)
     response = Response(
         messages(hub, stream, _still_allowed(gateway(), asker, project_id), lambda: reader_gone(connection)),
         content_type="text/event-stream",
