@@ -57,7 +57,7 @@ class Supervisor:
         With `die_with_parent` it stops, with all its programs, as soon as this Python process is gone.
         """
         make_folder(self._run, mode=0o700)
-        make_folder(self.logs)
+        make_folder(self.logs, mode=0o700)
         write_private(self._configuration, self._configuration_text(programs))
         if self.pid() is None:
             self._start(die_with_parent)
@@ -159,9 +159,11 @@ class Supervisor:
         return text.getvalue()
 
     def _program_section(self, program: Program) -> dict[str, str]:
+        # Should supervisord itself be killed, its programs stop too instead of running on unwatched.
+        command = ("setpriv", "--pdeathsig", program.stop_signal, "--", *program.command)
         environment = (_assignment(name, value) for name, value in sorted(program.environment.items()))
         section = {
-            "command": _value(shlex.join(program.command)),
+            "command": _value(shlex.join(command)),
             "directory": _value(program.folder),
             "environment": ",".join(environment),
             "priority": str(program.rank),

@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 
 import psycopg
-from psycopg import sql
 
+from deploy.databases import make_database
 from deploy.local.commands import run
 from deploy.local.errors import LocalError
 from deploy.local.folders import make_folder, server_user, write_private
@@ -79,12 +79,7 @@ class PostgreSQL:
         """Makes each service's role and database where they are missing."""
         with self._connect() as connection:
             for service in SERVICES:
-                name, password = sql.Identifier(service), sql.Literal(self._state.secret(service))
-                if not _exists(connection, "pg_roles", "rolname", service):
-                    connection.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(name, password))
-                if not _exists(connection, "pg_database", "datname", service):
-                    connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(name, name))
-                connection.execute(sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(name))
+                make_database(connection, service, service, self._state.secret(service))
 
     def _address(self) -> str:
         return f"127.0.0.1:{self._state.port('postgresql')}"
@@ -102,10 +97,3 @@ class PostgreSQL:
         if not folders:
             raise LocalError(f"no PostgreSQL {version} below /usr/lib/postgresql: run deploy/local/bootstrap")
         return folders[-1]
-
-
-def _exists(connection: psycopg.Connection, catalogue: str, column: str, name: str) -> bool:
-    query = sql.SQL("SELECT 1 FROM {} WHERE {} = {}").format(
-        sql.Identifier(catalogue), sql.Identifier(column), sql.Literal(name)
-    )
-    return connection.execute(query).fetchone() is not None

@@ -1,6 +1,7 @@
 """The supervisor, with programs that need no server."""
 
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +17,14 @@ from deploy.local.supervisor import Supervisor
 def sleeper(name: str, **environment: str) -> Program:
     code = "import os, time; print(sorted(os.environ), os.environ.get('WORD'), flush=True); time.sleep(600)"
     return Program(name, (sys.executable, "-c", code), Path("/"), environment)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def eventually(condition: Callable[[], bool]) -> None:
@@ -78,6 +87,15 @@ def test_shutdown_ends_every_program(supervisor: Supervisor) -> None:
     supervisor.shutdown()
 
     assert supervisor.pid() is None
-    for pid in pids:
-        with pytest.raises(ProcessLookupError):
-            os.kill(pid, 0)
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_programs_end_with_their_supervisor(supervisor: Supervisor) -> None:
+    supervisor.apply([sleeper("one")], die_with_parent=True)
+    eventually(lambda: supervisor.state("one").state == "RUNNING")
+    pid, supervisor_pid = supervisor.state("one").pid, supervisor.pid()
+    assert supervisor_pid
+
+    os.kill(supervisor_pid, signal.SIGKILL)
+
+    eventually(lambda: not is_alive(pid))
