@@ -26,6 +26,8 @@ def test_nothing_is_lost_when_each_process_is_killed_once(system: System, team: 
             kill(system, process.name)
             shift.worked(5)
     shift.ledger.check({}, tmp_path)
+    assert next(numbers) > 1
+    assert (tmp_path / "meanwhile.json").exists()
 
 
 def _ignore(_: object) -> None:

@@ -1,0 +1,201 @@
+"""`python -m benchmarks.overview`: see the package."""
+
+import argparse
+import http.client
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.measuring import machine, percentile
+from client import ApiError, Labelyard
+from client.transport import Unreachable
+from client.types import ObjectClassDraft, ProjectRole
+from deploy.local.state import REPOSITORY
+from deploy.local.system import System
+from tests.support import temporary_system
+
+SIZES = (1_000, 10_000, 100_000)
+CLASSES = 10
+LABELERS = 5
+PASSWORD = "a password for benchmarks"
+WARM_UP = 100
+
+Paths = Mapping[tuple[int, str], str]
+"""What is asked for, by size and kind ("bare" or "overview")."""
+
+Times = dict[tuple[int, str], list[float]]
+"""How long each answer took, in milliseconds."""
+
+console = Console(highlight=False, soft_wrap=True)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measures and prints; never judges."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.overview", description=__doc__)
+    parser.add_argument("--requests", type=int, default=1000, help="of each kind and size (default: %(default)s)")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="labels of each project")
+    parser.add_argument("--clients", type=int, nargs="+", default=(1, 8), help="at a time; each is a run of its own")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
+    options = parser.parse_args(arguments)
+    facts = machine()
+    with temporary_system("benchmark") as system, ExitStack() as stack:
+        system.up(say=_say)
+        token, projects = _projects(stack, system, options.sizes)
+        url = stack.enter_context(_gateway_with_floor(system, token))
+        paths = {
+            (size, kind): path
+            for size, project in projects.items()
+            for kind, path in (("bare", f"/bare/{project}"), ("overview", f"/api/v1/projects/{project}/overview"))
+        }
+        runs = []
+        for clients in options.clients:
+            _say(f"measuring with {clients} client(s)")
+            runs.append(_figures(clients, _measure(url, token, paths, clients, options.requests)))
+    _print(facts, runs)
+    if options.json:
+        options.json.write_text(json.dumps({"machine": facts, "runs": runs}, indent=1) + "\n")
+
+
+def _projects(stack: ExitStack, system: System, sizes: Sequence[int]) -> tuple[str, dict[int, str]]:
+    """A project of each size, and a token of somebody who manages them all."""
+    os.environ.update(system.environment)  # the loader writes where the labels service does
+    from benchmarks.overview.load import load
+
+    owner = stack.enter_context(Labelyard(system.url))
+    owner.login(*system.owner)
+    projects = {}
+    for size in sizes:
+        _say(f"loading {size:,} labels")
+        drafts: list[ObjectClassDraft] = [
+            {"name": f"class {number}", "annotation_type": "box"} for number in range(CLASSES)
+        ]
+        project = owner.create_project(f"{size:,} labels", drafts)
+        projects[size] = project["id"]
+        people: dict[str, ProjectRole] = {"manager": "manager"}
+        people |= dict.fromkeys((f"labeler{number}" for number in range(LABELERS)), "labeler")
+        added = [
+            owner.add_member(project["id"], f"{name}@example.com", role, name=name, password=PASSWORD)
+            for name, role in people.items()
+        ]
+        labelers = [UUID(member["user"]["id"]) for member in added if member["role"] == "labeler"]
+        class_ids = [each["id"] for each in project["specification"]["object_classes"]]
+        load(UUID(project["id"]), class_ids, labelers, size)
+        while _counted(owner, project["id"]) < size:
+            time.sleep(0.2)
+    manager = stack.enter_context(Labelyard(system.url))
+    manager.login("manager@example.com", PASSWORD)
+    return manager.create_token("benchmark")["secret"] or "", projects
+
+
+def _counted(api: Labelyard, project_id: str) -> int:
+    card = api.overview(project_id)["cards"]["labeling_status"]
+    return card["data"]["total"] if card["state"] == "ok" else 0
+
+
+@contextmanager
+def _gateway_with_floor(system: System, token: str) -> Iterator[str]:
+    """One more gateway, configured as every other, that also answers `/bare/…`; its address."""
+    port = system.state.port("gateway with floor")
+    environment = system.process_environment() | {"LABELYARD_GATEWAY_PORT": str(port), "LABELYARD_LOG_LEVEL": "INFO"}
+    command = ("-m", "gunicorn", "--config", "python:gateway.gunicorn", "benchmarks.overview.app:app")
+    log = system.supervisor.logs / "gateway-with-floor.log"
+    with log.open("wb") as out:
+        process = subprocess.Popen((sys.executable, *command), cwd=REPOSITORY, env=environment, stdout=out, stderr=out)
+    url = f"http://127.0.0.1:{port}"
+    try:
+        with Labelyard(url, token) as api:
+            while process.poll() is None and not _answers(api):
+                time.sleep(0.1)
+        if process.poll() is not None:
+            sys.exit(f"the gateway did not start:\n{log.read_text()}")
+        yield url
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def _answers(api: Labelyard) -> bool:
+    try:
+        return bool(api.me())
+    except (ApiError, Unreachable):
+        return False
+
+
+def _measure(url: str, token: str, paths: Paths, clients: int, requests: int) -> Times:
+    """Everything in turn, round after round, so that whatever else the machine does befalls all alike."""
+    with ThreadPoolExecutor(clients) as pool:
+        shares = [pool.submit(_ask, url, token, paths, -(-requests // clients)) for _ in range(clients)]
+    times: Times = {key: [] for key in paths}
+    for share in shares:
+        for key, values in share.result().items():
+            times[key] += values
+    return times
+
+
+def _ask(url: str, token: str, paths: Paths, rounds: int) -> Times:
+    connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=30)
+    headers = {"Authorization": f"Bearer {token}"}
+    times: Times = {key: [] for key in paths}
+    for number in range(-WARM_UP, rounds):
+        for key, path in paths.items():
+            started = time.perf_counter()
+            connection.request("GET", path, headers=headers)
+            response = connection.getresponse()
+            body = response.read()
+            milliseconds = (time.perf_counter() - started) * 1000
+            if response.status != 200 or b'"unavailable"' in body:
+                sys.exit(f"{path} answered {response.status}: {body!r}")
+            if number >= 0:
+                times[key].append(milliseconds)
+    return times
+
+
+def _figures(clients: int, times: Times) -> dict[str, Any]:
+    """Percentiles in milliseconds, and the ratios that are the claim."""
+    sizes = sorted({size for size, _ in times})
+    rows = []
+    for size in sizes:
+        row: dict[str, Any] = {"labels": size}
+        for percent in (50, 99):
+            floor, overview = (percentile(times[size, kind], percent) for kind in ("bare", "overview"))
+            row |= {f"bare p{percent}": floor, f"overview p{percent}": overview, f"ratio p{percent}": overview / floor}
+        rows.append(row)
+    flatness = rows[-1]["overview p50"] / rows[0]["overview p50"]
+    return {"clients": clients, "requests": len(times[sizes[0], "bare"]), "rows": rows, "flatness": flatness}
+
+
+def _print(facts: Mapping[str, str], runs: Sequence[Mapping[str, Any]]) -> None:
+    console.print()
+    console.print(", ".join(f"{name}: {value}" for name, value in facts.items()))
+    for run in runs:
+        title = f"{run['clients']} client(s), {run['requests']} requests of each; milliseconds"
+        table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+        names = [name for name in run["rows"][0] if name != "labels"]
+        for name in ("labels", *names):
+            table.add_column(name, justify="right")
+        for row in run["rows"]:
+            table.add_row(f"{row['labels']:,}", *(f"{row[name]:.2f}" for name in names))
+        console.print()
+        console.print(table)
+        first, last = run["rows"][0]["labels"], run["rows"][-1]["labels"]
+        console.print(f"overview p50 at {last:,} labels: {run['flatness']:.2f} times that at {first:,}")
+
+
+def _say(step: str) -> None:
+    console.print(f"[dim]{step}[/]")
+
+
+if __name__ == "__main__":
+    main()
