@@ -32,9 +32,15 @@ def methods() -> dict[str, dict[str, type[Request[Message]]]]:
         services[module.name] = {
             each.method(): each
             for each in members.values()
-            if isinstance(each, type) and issubclass(each, Request) and getattr(each, "service", None) == module.name
+            if isinstance(each, type) and issubclass(each, Request) and _is_method(each, module.name)
         }
     return services
+
+
+def _is_method(request: type[Request[Message]], service: str) -> bool:
+    # pydantic puts `Command[Nothing]` itself into the first module that says it
+    generic = request.__pydantic_generic_metadata__["origin"] is not None
+    return not generic and getattr(request, "service", None) == service
 
 
 def _document(names: dict[str, type[BaseModel]]) -> dict[str, Any]:
