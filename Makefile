@@ -3,10 +3,10 @@
 PYTHON := .venv/bin/python
 INSTALLED := test -x $(PYTHON) || { echo "nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up down status logs test check bench lock bootstrap
+.PHONY: help up down status logs compose-secrets test check bench lock bootstrap
 
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 up: ## install what is missing, start everything, load a demo, show it
 	@deploy/local/bootstrap
@@ -21,6 +21,9 @@ status: ## every process with its health
 logs: ## follow the logs; NAME=gateway for one process
 	@$(INSTALLED); $(PYTHON) -m deploy.local logs $(NAME)
 
+compose-secrets: ## make the secrets that docker-compose.yml hands out, where they are missing
+	@python3 -m deploy.docker.credentials
+
 test: check ## all checks, then all tests, against servers of their own
 	$(PYTHON) -m pytest
 
@@ -31,6 +34,8 @@ check: bootstrap ## style, types, walls between packages, API and message schema
 	.venv/bin/lint-imports
 	$(PYTHON) -m contracts.schemas --check
 	$(PYTHON) -m gateway.openapi --check
+	.venv/lib/python3*/site-packages/compose/docker-compose config --quiet  # not bin/docker-compose: it always ends with 0
+	.venv/bin/hadolint deploy/docker/Dockerfile
 
 bench: bootstrap ## measured claims, each against a floor or a peer in the same run
 	$(PYTHON) -m benchmarks

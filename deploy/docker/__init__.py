@@ -1,0 +1,1 @@
+"""Labelyard in containers: what docker-compose.yml needs beside the image."""

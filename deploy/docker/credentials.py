@@ -1,0 +1,79 @@
+"""`python3 -m deploy.docker.credentials`: makes the secrets that docker-compose.yml hands out, each in a file.
+
+A file that is there is kept. To change a service's password, remove its file and run this again. Needs nothing but
+Python's standard library.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+FOLDER = Path(__file__).resolve().parents[2] / ".secrets"
+
+SERVICES = ("members", "projects", "labels", "analytics", "exports")
+BROKER_USERS = (*SERVICES, "gateway", "topology")
+VHOST = "labelyard"
+
+ORIGINALS = {  # an address carries its password, so that each password stands in one place
+    "admin_dsn": "postgresql://postgres:{password}@postgres:5432/postgres",
+    **{f"{name}_dsn": f"postgresql://{name}:{{password}}@postgres:5432/{name}" for name in SERVICES},
+    **{f"{name}_amqp_url": f"amqp://{name}:{{password}}@rabbitmq:5672/{VHOST}" for name in BROKER_USERS},
+    "s3_access_key": "{password}",
+    "s3_secret_key": "{password}",
+    "owner_password": "{password}",
+}
+
+
+def make(folder: Path) -> list[str]:
+    """Makes what is missing in `folder`; the names of the files that are new or changed."""
+    folder.mkdir(mode=0o700, exist_ok=True)
+    written = []
+
+    def write(name: str, text: str) -> None:
+        file = folder / name
+        if not file.exists() or file.read_text() != text:
+            file.unlink(missing_ok=True)
+            file.write_text(text)
+            file.chmod(0o444)  # containers run as other users; on this machine nobody else passes the folder
+            written.append(name)
+
+    for name, form in ORIGINALS.items():
+        if not (folder / name).exists():
+            write(name, form.format(password=secrets.token_urlsafe(24)) + "\n")
+
+    # what the servers themselves read, made of the above
+    write("postgres_password", _password(folder / "admin_dsn") + "\n")
+    users = [_user(name, _password(folder / f"{name}_amqp_url")) for name in BROKER_USERS]
+    write("rabbitmq_users.json", json.dumps({"users": users}, indent=1) + "\n")
+    return written
+
+
+def _password(file: Path) -> str:
+    """The password in an address; empty where there is none."""
+    return urlsplit(file.read_text().strip()).password or ""
+
+
+def _user(name: str, password: str) -> dict[str, object]:
+    """A user as RabbitMQ's definitions have it: the hash is base64(salt + SHA-256(salt + password)), salt of 4 bytes."""
+    # The salt is made of the password, which is long and random, so that the file changes only when one of them does.
+    salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
+    digest = hashlib.sha256(salt + password.encode()).digest()
+    return {
+        "name": name,
+        "password_hash": base64.b64encode(salt + digest).decode(),
+        "hashing_algorithm": "rabbit_password_hashing_sha256",
+        "tags": [],
+    }
+
+
+def main() -> None:
+    """Makes what is missing and says what that was."""
+    written = make(FOLDER)
+    print(f"{FOLDER}: {', '.join(sorted(written))} written" if written else f"{FOLDER}: everything is there")
+
+
+if __name__ == "__main__":
+    main()
