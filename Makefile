@@ -33,6 +33,7 @@ check: bootstrap ## style, types, walls between packages, API and message schema
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 	$(PYTHON) -m contracts.schemas --check
+	$(PYTHON) -m contracts.asyncapi --check
 	$(PYTHON) -m gateway.openapi --check
 	.venv/lib/python3*/site-packages/compose/docker-compose config --quiet  # not bin/docker-compose: it always ends with 0
 	.venv/bin/hadolint deploy/docker/Dockerfile
