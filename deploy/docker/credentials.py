@@ -57,7 +57,7 @@ def _password(file: Path) -> str:
 
 
 def _user(name: str, password: str) -> dict[str, object]:
-    """A user as RabbitMQ's definitions have it: the hash is base64(salt + SHA-256(salt + password)), salt of 4 bytes."""
+    """A user as RabbitMQ's definitions have it; the hash is base64 of salt + SHA-256(salt + password)."""
     # The salt is made of the password, which is long and random, so that the file changes only when one of them does.
     salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
     digest = hashlib.sha256(salt + password.encode()).digest()
