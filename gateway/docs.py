@@ -17,8 +17,10 @@ _PAGE = """\
 <title>Labelyard API</title>
 </head>
 <body>
-<script id="api-reference" data-url="openapi.json"
- data-configuration='{"withDefaultFonts": false, "telemetry": false, "hideClientButton": true}'></script>
+<script id="api-reference" data-url="openapi.json" data-configuration='{
+  "withDefaultFonts": false, "telemetry": false, "hideClientButton": true,
+  "showDeveloperTools": "never", "agent": {"disabled": true}, "mcp": {"disabled": true}
+}'></script>
 <script src="docs/scalar.js"></script>
 </body>
 </html>
