@@ -236,6 +236,12 @@ class LabelFilter(Strict):
     updated_since: Time | None = None
 
 
+class ObjectCounts(Message):
+    """How many objects there are, by object class id; without those that have none."""
+
+    objects: dict[str, int]
+
+
 class LabelQuick(Message):
     """What the labels service knows for the overview."""
 
@@ -409,3 +415,10 @@ class GetLabelCards(Query[LabelQuick]):
     """The labels service's part of the overview."""
 
     project_id: UUID
+
+
+class CountObjects(Query[ObjectCounts]):
+    """How many objects of these classes a project's labels have, looked up in the labels themselves."""
+
+    project_id: UUID
+    class_ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)

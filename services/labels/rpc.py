@@ -10,6 +10,7 @@ from contracts.rpc.labels import (
     AddLabels,
     AssetPage,
     CompleteAssets,
+    CountObjects,
     CreateDataset,
     CreateUpload,
     Dataset,
@@ -31,6 +32,7 @@ from contracts.rpc.labels import (
     ListAssets,
     ListDatasets,
     ListLabels,
+    ObjectCounts,
     RegisterAssets,
     RegisteredAssets,
     SaveBody,
@@ -93,6 +95,10 @@ class Labels(Service):
     @rpc
     def get_label_cards(self, session: Session, request: GetLabelCards) -> LabelQuick:
         return labels.get_cards(session, request.project_id)
+
+    @rpc
+    def count_objects(self, session: Session, request: CountObjects) -> ObjectCounts:
+        return labels.count_objects(session, request.project_id, request.class_ids)
 
     @rpc
     def save_body(self, session: Session, request: SaveBody) -> Label:

@@ -23,6 +23,9 @@ from contracts.errors import Problem
 CLASSES_MAX: Final = 1000
 """Object classes that a project has at most."""
 
+OBJECT_CLASS: Final = "object class"
+"""The kind of a removed object class."""
+
 _GOLDEN: Final = 0.6180339887498949
 
 NewId = Callable[[], UUID]
@@ -194,7 +197,7 @@ def _refuse_twice(names: Iterable[str], what: str) -> None:
 
 def _parts(specification: Specification) -> Iterable[Removed]:
     for object_class in specification.object_classes:
-        yield Removed(object_class.id, "object class", object_class.name)
+        yield Removed(object_class.id, OBJECT_CLASS, object_class.name)
     for category in specification.image_categories:
         yield Removed(category.id, "image category", category.name)
         for option in category.options:

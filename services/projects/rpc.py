@@ -2,6 +2,7 @@
 
 from sqlalchemy.orm import Session
 
+from chassis.rpc.client import RpcClient
 from chassis.rpc.server import Service, rpc
 from contracts.rpc import Nothing
 from contracts.rpc.projects import (
@@ -17,7 +18,7 @@ from contracts.rpc.projects import (
     ProjectPage,
     RestoreProject,
 )
-from services.projects import handlers
+from services.projects.handlers import projects
 
 
 class Projects(Service):
@@ -27,33 +28,33 @@ class Projects(Service):
 
     @rpc
     def get_project(self, session: Session, request: GetProject) -> Project:
-        return handlers.get_project(session, request.project_id, deleted=request.deleted)
+        return projects.get_project(session, request.project_id, deleted=request.deleted)
 
     @rpc
     def get_project_cards(self, session: Session, request: GetProjectCards) -> ProjectCards:
-        return handlers.get_project_cards(session, request.project_id)
+        return projects.get_project_cards(session, request.project_id)
 
     @rpc
     def list_projects(self, session: Session, request: ListProjects) -> ProjectPage:
-        return handlers.list_projects(session, request)
+        return projects.list_projects(session, request)
 
     @rpc
     def create_project(self, session: Session, request: CreateProject) -> Project:
-        return handlers.create_project(session, request)
+        return projects.create_project(session, request)
 
     @rpc
     def change_project(self, session: Session, request: ChangeProject) -> Project:
-        return handlers.change_project(session, request)
+        return projects.change_project(session, RpcClient.shared(), request)
 
     @rpc
     def delete_project(self, session: Session, request: DeleteProject) -> Nothing:
-        handlers.delete_project(session, request.project_id)
+        projects.delete_project(session, request.project_id)
         return Nothing()
 
     @rpc
     def restore_project(self, session: Session, request: RestoreProject) -> Project:
-        return handlers.restore_project(session, request.project_id)
+        return projects.restore_project(session, request.project_id)
 
     @rpc
     def add_object_classes(self, session: Session, request: AddObjectClasses) -> Project:
-        return handlers.add_object_classes(session, request)
+        return projects.add_object_classes(session, request)

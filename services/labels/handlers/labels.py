@@ -27,6 +27,7 @@ from contracts.rpc.labels import (
     LabelsAdded,
     LabelWithBody,
     ListLabels,
+    ObjectCounts,
     Viewer,
 )
 from services.labels.domain import life
@@ -43,6 +44,14 @@ MADE_AT_ONCE = 1000
 
 FIRST_VERSION = 1
 """Of a label that was just made."""
+
+_COUNT_OBJECTS = sa.text("""
+    SELECT counted.key AS class_id, CAST(sum(CAST(counted.value AS bigint)) AS bigint) AS objects
+    FROM labels CROSS JOIN LATERAL jsonb_each_text(labels.objects) AS counted
+    WHERE project_id = :project AND labels.objects ?| CAST(:classes AS text[])
+        AND counted.key = ANY (CAST(:classes AS text[]))
+    GROUP BY counted.key ORDER BY counted.key
+""")
 
 _PEOPLE = ("assignee", "reviewer", "submitter")
 
@@ -212,6 +221,12 @@ def get_cards(session: Session, project_id: UUID) -> LabelQuick:
     """What this service adds to the overview."""
     some = sa.select(LabelRow.id).where(LabelRow.project_id == project_id)
     return LabelQuick(has_data=session.scalar(sa.select(some.exists())) or False)
+
+
+def count_objects(session: Session, project_id: UUID, class_ids: Sequence[UUID]) -> ObjectCounts:
+    """How many objects of these classes a project's labels have."""
+    rows = session.execute(_COUNT_OBJECTS, {"project": project_id, "classes": [str(each) for each in class_ids]})
+    return ObjectCounts(objects={row.class_id: row.objects for row in rows})
 
 
 def selected(project_id: UUID, chosen: LabelFilter, viewer: Viewer) -> list[sa.ColumnElement[bool]]:

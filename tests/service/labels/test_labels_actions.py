@@ -330,6 +330,17 @@ def test_a_class_that_is_newer_than_the_copy_is_asked_for(desk: Desk) -> None:
     assert save(desk, label_id, body, 2).version == 3
 
 
+def test_objects_are_counted_by_class(desk: Desk) -> None:
+    first, second, _ = desk.labels(3)
+    save(desk, first, desk.body((1, 1, 5, 5), (2, 2, 5, 5)), 1)
+    save(desk, second, desk.body((1, 1, 5, 5)), 1)
+    unused = new_id()
+    with desk.database.session() as session:
+        assert labels.count_objects(session, desk.project_id, [desk.box.id, unused]).objects == {str(desk.box.id): 3}
+        assert labels.count_objects(session, desk.project_id, [unused]).objects == {}
+        assert labels.count_objects(session, new_id(), [desk.box.id]).objects == {}
+
+
 def test_a_project_that_is_gone_stays_gone(desk: Desk) -> None:
     (label_id,) = desk.labels(1)
     with desk.database.session() as session:

@@ -13,12 +13,27 @@ from contracts.body import ObjectClassDraft, SpecificationDraft
 from contracts.enums import AnnotationType, DataType, Visibility
 from contracts.errors import Problem
 from contracts.events import ProjectChanged, ProjectDeleted, ProjectRestored
+from contracts.rpc.labels import CountObjects, ObjectCounts
 from contracts.rpc.projects import AddObjectClasses, ChangeProject, CreateProject, ListProjects, Project
-from services.projects import handlers
+from services.projects.handlers import projects as handlers
 from services.projects.models import RemovedPart
 from tests.service.support import waiting_events
 
 ACTOR = uuid4()
+
+
+class Labels:
+    """Plays the labels service: knows how many objects there are of each class, or is away."""
+
+    def __init__(self) -> None:
+        self.objects: dict[UUID, int] = {}
+        self.away = ""
+
+    def call(self, request: Any, deadline: float) -> Any:
+        assert isinstance(request, CountObjects)
+        if self.away:
+            raise Problem(self.away)
+        return ObjectCounts(objects={str(i): self.objects[i] for i in request.class_ids if i in self.objects})
 
 
 def unused_name() -> str:
@@ -38,9 +53,10 @@ def create(database: Database, name: str | None = None, **more: Any) -> Project:
         return handlers.create_project(session, CreateProject(name=name or unused_name(), actor=ACTOR, **more))
 
 
-def change(database: Database, project: Project, **what: Any) -> Project:
+def change(database: Database, project: Project, labels: Labels | None = None, **what: Any) -> Project:
+    request = ChangeProject(project_id=project.id, actor=ACTOR, **what)
     with database.session() as session:
-        return handlers.change_project(session, ChangeProject(project_id=project.id, actor=ACTOR, **what))
+        return handlers.change_project(session, labels or Labels(), request)
 
 
 def add_classes(database: Database, project_id: UUID, *names: str) -> Project:
@@ -90,7 +106,7 @@ def test_what_is_not_there_is_not_found(database: Database) -> None:
             with pytest.raises(Problem, match="not_found"):
                 read(session, uuid4())
         with pytest.raises(Problem, match="not_found"):
-            handlers.change_project(session, ChangeProject(project_id=uuid4(), actor=ACTOR, name="x"))
+            handlers.change_project(session, Labels(), ChangeProject(project_id=uuid4(), actor=ACTOR, name="x"))
     with pytest.raises(Problem, match="not_found"):
         add_classes(database, uuid4(), "RBC")
 
@@ -215,6 +231,31 @@ def test_removed_classes_are_remembered_and_their_ids_stay_gone(database: Databa
         )
     again = add_classes(database, project.id, "RBC")
     assert again.specification.object_classes[1].id not in (rbc.id, wbc.id)
+
+
+def test_a_class_that_labels_use_stays(database: Database) -> None:
+    labels = Labels()
+    project = create(database, specification=specification("RBC", "WBC", "dust"))
+    rbc, wbc, dust = project.specification.object_classes
+    labels.objects = {rbc.id: 7, wbc.id: 5}
+    kept = [box("erythrocyte", id=rbc.id), box("new")]
+    with pytest.raises(Problem) as caught:
+        change(database, project, labels, expected_version=1, specification=SpecificationDraft(object_classes=kept))
+    assert (caught.value.code, caught.value.extra) == (
+        "class_in_use",
+        {"count": 5, "classes": [{"id": str(wbc.id), "name": "WBC", "count": 5}]},
+    )
+    draft = SpecificationDraft(object_classes=[*kept, box("WBC", id=wbc.id)])
+    for labels.away in ("deadline_exceeded", "busy"):
+        with pytest.raises(Problem, match="unavailable"):
+            change(database, project, labels, expected_version=1, specification=draft, name=unused_name())
+    assert get(database, project.id) == project
+    renamed = SpecificationDraft(object_classes=[*kept, *(box(each.name, id=each.id) for each in (wbc, dust))])
+    grown = change(database, project, labels, expected_version=1, specification=renamed)  # nobody needs to be asked
+    labels.away = ""
+    changed = change(database, grown, labels, expected_version=2, specification=draft)
+    assert [each.name for each in changed.specification.object_classes] == ["erythrocyte", "new", "WBC"]
+    assert changed.specification.object_classes[0].id == rbc.id
 
 
 def test_adding_classes_again_changes_nothing(database: Database) -> None:

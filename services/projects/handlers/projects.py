@@ -1,6 +1,8 @@
-"""Use cases of projects."""
+"""Projects: making, finding and changing them; deleted and restored."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Protocol, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,6 +16,9 @@ from contracts.body import Specification
 from contracts.enums import Visibility
 from contracts.errors import Problem
 from contracts.events import ProjectChanged, ProjectDeleted, ProjectRestored
+from contracts.message import Message
+from contracts.rpc import Request
+from contracts.rpc.labels import CountObjects
 from contracts.rpc.projects import (
     AddObjectClasses,
     AutoLabel,
@@ -26,6 +31,22 @@ from contracts.rpc.projects import (
 )
 from services.projects import domain
 from services.projects.models import ProjectRow, RemovedPart
+
+Answer = TypeVar("Answer", bound=Message)
+
+DEADLINE = 5.0
+"""Seconds to wait for the labels service, which has to look through a project's labels."""
+
+AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "internal"})
+"""Codes that say nothing of the question: ask again later."""
+
+
+class Labels(Protocol):
+    """The labels service: chassis.rpc.client.RpcClient."""
+
+    def call(self, request: Request[Answer], deadline: float) -> Answer:
+        """The answer within `deadline` seconds, or Problem."""
+        ...
 
 
 def get_project(session: Session, project_id: UUID, *, deleted: bool = False) -> Project:
@@ -82,30 +103,30 @@ def create_project(session: Session, request: CreateProject) -> Project:
     return _announced(session, row)
 
 
-def change_project(session: Session, request: ChangeProject) -> Project:
+def change_project(session: Session, labels: Labels, request: ChangeProject) -> Project:
     """Change what is given; Problem `version_required`, `stale_version`, `name_taken`, `validation_failed`.
 
-    A specification replaces the present one: what it leaves out is removed. What asks for no difference makes none.
+    A specification replaces the present one: what it leaves out is removed, object classes only where no label has
+    objects of them (`class_in_use`; `unavailable` where that can't be known). What asks for no difference makes none.
     """
     if request.specification is not None and request.expected_version is None:
         raise Problem("version_required", "Send the project's version that your specification is based on.")
-    row = _row(session, request.project_id, lock=True)
-    if request.expected_version not in (None, row.version):
-        raise Problem(
-            "stale_version",
-            f"You read version {request.expected_version}; the project is at version {row.version}.",
-            expected_version=request.expected_version,
-            version=row.version,
-        )
+    specification = None
+    if request.specification is not None:
+        row = _expected(session, request)
+        present = Specification.model_validate(row.specification)
+        specification = domain.applied(present, request.specification, new_id)
+        # before the lock, which is not held for as long as others take to answer
+        _refuse_used(labels, row.id, domain.removed(present, specification))
+    row = _expected(session, request, lock=True)
     if request.name is not None:
         row.name = request.name
     if request.description is not None:
         row.description = request.description
     if request.visibility is not None:
         row.visibility = request.visibility
-    if request.specification is not None:
-        present = Specification.model_validate(row.specification)
-        _specify(session, row, domain.applied(present, request.specification, new_id))
+    if specification is not None:
+        _specify(session, row, specification)
     return _saved(session, row)
 
 
@@ -139,6 +160,37 @@ def _row(session: Session, project_id: UUID, *, lock: bool = False, deleted: boo
     if row is None or (row.deleted_at is not None and not deleted):
         raise Problem("not_found", "There is no such project.")
     return row
+
+
+def _expected(session: Session, request: ChangeProject, *, lock: bool = False) -> ProjectRow:
+    """The project at the version that somebody wants to change."""
+    row = _row(session, request.project_id, lock=lock)
+    if request.expected_version not in (None, row.version):
+        raise Problem(
+            "stale_version",
+            f"You read version {request.expected_version}; the project is at version {row.version}.",
+            expected_version=request.expected_version,
+            version=row.version,
+        )
+    return row
+
+
+def _refuse_used(labels: Labels, project_id: UUID, removed: Sequence[domain.Removed]) -> None:
+    classes = {str(part.id): part.name for part in removed if part.kind == domain.OBJECT_CLASS}
+    if not classes:
+        return
+    try:
+        asked = CountObjects(project_id=project_id, class_ids=tuple(UUID(each) for each in classes))
+        objects = labels.call(asked, DEADLINE).objects
+    except Problem as problem:
+        if problem.code in AWAY:
+            raise Problem("unavailable", "The labels service does not answer: is the class in use?") from problem
+        raise
+    used = [{"id": id_, "name": classes[id_], "count": count} for id_, count in objects.items() if count]
+    if used:
+        total = sum(objects.values())
+        names = ", ".join(f"{each['name']} ({each['count']:,})" for each in used)
+        raise Problem("class_in_use", f"There are objects of {names}.", count=total, classes=used)
 
 
 def _specify(session: Session, row: ProjectRow, specification: Specification) -> None:

@@ -1,0 +1,1 @@
+"""Use cases, by aggregate: one function a command or query."""
