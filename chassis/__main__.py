@@ -12,6 +12,7 @@ python -m chassis COMMAND
   gateway               serve REST and live streams
   migrate [SERVICE...]  bring databases to the newest schema
   topology              declare exchanges, queues and bindings, and make the bucket
+  tell [SERVICE...]     tell every present state again, as after a restore
 """
 
 
@@ -53,6 +54,13 @@ def main(arguments: list[str]) -> None:
 
             topology.declare()
             objects.ObjectStore.shared().make_bucket()
+        case ["tell", *services]:
+            _configure("tell")
+            from chassis.restoring import tell_again
+            from chassis.settings import SERVICES
+
+            for service in services or SERVICES:
+                print(f"{service}: {tell_again(service)} events")
         case _:
             sys.exit(USAGE)
 

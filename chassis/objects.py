@@ -7,6 +7,7 @@ lines reach. A region is always given, or signing would make a network call (fie
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import BinaryIO, Protocol
@@ -31,6 +32,15 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes; none at the end."""
         ...
+
+
+@dataclass(frozen=True)
+class Listed:
+    """An object as a listing shows it; `etag` changes when its bytes do."""
+
+    key: str
+    size: int
+    etag: str
 
 
 class ObjectStore:
@@ -107,6 +117,12 @@ class ObjectStore:
             if error.code in ("NoSuchKey", "NoSuchObject"):
                 return None
             raise
+
+    def find(self, prefix: str = "") -> Iterator[Listed]:
+        """The objects whose keys begin with `prefix`, by key."""
+        for found in self._client.list_objects(self.bucket, prefix=prefix, recursive=True):
+            if found.object_name is not None and not found.is_dir:
+                yield Listed(found.object_name, found.size or 0, found.etag or "")
 
     def copy(self, source: str, target: str) -> None:
         """Copy an object of at most 5 GiB inside the store."""

@@ -80,7 +80,7 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
     outbox.add(
         session,
         SnapshotRequested(project_id=row.project_id, snapshot_id=row.id, filter=row.filter),
-        _changed(row),
+        changed(row),
     )
     return _to_export(row)
 
@@ -145,7 +145,7 @@ def snapshot_completed(session: Session, event: SnapshotCompleted) -> None:
         _change(session, row)
         outbox.add(session, ExportReady(project_id=row.project_id, export_id=row.id))
     elif row.state != JobState.RUNNING:
-        outbox.add(session, _changed(row))  # nobody waits for it any more: it is cleared away
+        outbox.add(session, changed(row))  # nobody waits for it any more: it is cleared away
 
 
 def snapshot_failed(session: Session, event: SnapshotFailed) -> None:
@@ -293,10 +293,11 @@ def _end(session: Session, row: ExportRow, state: JobState, *, failure: str | No
 
 def _change(session: Session, row: ExportRow) -> None:
     row.version += 1
-    outbox.add(session, _changed(row))
+    outbox.add(session, changed(row))
 
 
-def _changed(row: ExportRow) -> ExportChanged:
+def changed(row: ExportRow) -> ExportChanged:
+    """What an event says of an export."""
     state = JobState(row.state)
     return ExportChanged(
         project_id=row.project_id,

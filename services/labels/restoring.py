@@ -1,0 +1,40 @@
+"""What this service tells again after a restore, and the objects that its rows promise (chassis.restoring)."""
+
+from collections.abc import Iterator
+from itertools import groupby
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from chassis.restoring import Kept
+from contracts.enums import AssetState, JobState
+from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged
+from services.labels.handlers.changes import state
+from services.labels.handlers.library import VERIFIED_AT_ONCE, chunks, thumbnail_key
+from services.labels.models import Asset, Import, Label
+
+TOLD_AT_ONCE = 1000
+"""Labels in one event."""
+
+
+def present(session: Session) -> Iterator[EventData]:
+    """Every label as it is now, and the work that somebody waits for: verification of uploads, and imports."""
+    labels = session.scalars(sa.select(Label).order_by(Label.project_id, Label.id).execution_options(yield_per=1000))
+    for project_id, rows in groupby(labels, key=lambda label: label.project_id):
+        for some in chunks(rows, TOLD_AT_ONCE):
+            yield LabelChanged(project_id=project_id, labels=tuple(map(state, some)), cause="told_again")
+    expected = session.scalars(sa.select(Asset.id).where(Asset.state == AssetState.REGISTERED).order_by(Asset.id))
+    for ids in chunks(expected, VERIFIED_AT_ONCE):
+        yield AssetsCompleted(asset_ids=tuple(ids))  # one whose upload has not ended stays as it is
+    unfinished = sa.select(Import).where(Import.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    for row in session.scalars(unfinished.order_by(Import.id)):
+        yield ImportRequested(project_id=row.project_id, import_id=row.id)
+
+
+def objects(session: Session) -> Iterator[Kept]:
+    """The file and the thumbnail of every stored asset."""
+    stored = sa.select(Asset).where(Asset.state == AssetState.STORED).execution_options(yield_per=1000)
+    for asset in session.scalars(stored):
+        assert asset.object_key is not None
+        yield Kept(f"asset {asset.data_key} ({asset.id})", asset.object_key, asset.size, asset.sha256)
+        yield Kept(f"thumbnail of {asset.data_key} ({asset.id})", thumbnail_key(asset.id))
