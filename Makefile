@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 INSTALLED := test -x $(PYTHON) || { echo "nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up down status logs compose-secrets test check bench lock bootstrap
+.PHONY: help up down status logs compose-secrets test check documents release-api bench lock bootstrap
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,8 +35,17 @@ check: bootstrap ## style, types, walls between packages, API and message schema
 	$(PYTHON) -m contracts.schemas --check
 	$(PYTHON) -m contracts.asyncapi --check
 	$(PYTHON) -m gateway.openapi --check
+	$(PYTHON) -m contracts.compatibility
 	.venv/lib/python3*/site-packages/compose/docker-compose config --quiet  # not bin/docker-compose: it always ends with 0
 	.venv/bin/hadolint deploy/docker/Dockerfile
+
+documents: bootstrap ## rewrite what is made of the code: schemas, API documents, parts of docs/
+	$(PYTHON) -m contracts.schemas
+	$(PYTHON) -m contracts.asyncapi
+	$(PYTHON) -m gateway.openapi
+
+release-api: ## today's API, events and export format are the released ones from now on
+	@$(INSTALLED); $(PYTHON) -m contracts.compatibility --release
 
 bench: bootstrap ## measured claims, each against a floor or a peer in the same run
 	$(PYTHON) -m benchmarks
