@@ -18,42 +18,73 @@ _SIGN = "LABELYARD_"
 
 
 class Settings(BaseSettings):
-    """Everything that a process can be told. Durations in seconds, sizes in bytes."""
+    """Everything that a process can be told. Durations in seconds, sizes in bytes.
 
-    model_config = SettingsConfigDict(env_prefix=_SIGN, extra="ignore", env_ignore_empty=True)
+    The line under a field describes it, in docs/operators/configure.md too (docs/generate.py).
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=_SIGN, extra="ignore", env_ignore_empty=True, use_attribute_docstrings=True
+    )
 
     amqp_url: str | None = Field(default=None, pattern=r"^amqps?://")
+    """RabbitMQ, with user, password and virtual host. Every process needs it."""
     members_dsn: str | None = None
+    """The members service's database, `postgresql://user:password@host:port/name`. Processes of members need it."""
     projects_dsn: str | None = None
+    """The projects service's database, likewise."""
     labels_dsn: str | None = None
+    """The labels service's database, likewise."""
     analytics_dsn: str | None = None
+    """The analytics service's database, likewise."""
     exports_dsn: str | None = None
+    """The exports service's database, likewise."""
     database_pool: int = Field(default=10, ge=1, le=500)
+    """Connections that a process opens to its database, at most."""
     statement_timeout: float = Field(default=30, gt=0)
+    """Seconds after which PostgreSQL ends a statement, or its wait for a lock."""
 
     s3_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    """The S3 server, as processes reach it. Those of projects, labels and exports need it."""
     s3_public_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    """The same server as people reach it: it stands in the addresses that are signed for them. Default: S3_ENDPOINT."""
     s3_access_key: str | None = None
+    """Who we are at the S3 server."""
     s3_secret_key: str | None = None
+    """The secret of that key."""
     s3_bucket: str = Field(default="labelyard", min_length=3, max_length=63)
+    """The one bucket that holds everything. It is made if it is missing."""
     s3_region: str = "us-east-1"
+    """The bucket's region, which addresses are signed for."""
 
     health_host: str = "127.0.0.1"
+    """Where /livez, /readyz and /metrics are served; 0.0.0.0 for checks from another machine."""
     health_port: int = Field(default=0, ge=0, le=65535)
+    """The port of the same, each process its own on one machine; 0: not served."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """What is not logged: anything below this."""
 
     image_max_pixels: int = Field(default=100_000_000, ge=1)
+    """Images of more pixels are rejected before they are decoded."""
 
     otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
+    """An OpenTelemetry collector (OTLP over HTTP) that traces are sent to; none: nothing is traced."""
 
     rpc_workers: int = Field(default=32, ge=1, le=1000)
+    """Calls that a service's RPC process answers at once."""
     rpc_deadline: float = Field(default=2.0, gt=0, le=60)
+    """Seconds that the overview waits for the services behind its cards."""
 
     gateway_host: str = "127.0.0.1"
+    """Where the gateway listens; 0.0.0.0 behind a proxy on another machine."""
     gateway_port: int = Field(default=8080, ge=1, le=65535)
+    """The port of the same."""
     gateway_threads: int = Field(default=64, ge=4, le=2000)
+    """Requests and streams that one gateway process handles at once."""
     streams_max: int | None = Field(default=None, ge=0)
+    """Live streams among them, at most. Default: half of the threads."""
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/]+/?$")
+    """The address that people use. With https, the session cookie is sent over https only."""
 
     @field_validator("members_dsn", "projects_dsn", "labels_dsn", "analytics_dsn", "exports_dsn")
     @classmethod
