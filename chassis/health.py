@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from chassis import metrics
+
 if TYPE_CHECKING or "eventlet" not in sys.modules:
     import http.server as http_server
     import threading
@@ -76,6 +78,13 @@ class Health:
             "warnings": warnings,
         }
 
+    def measure(self) -> None:
+        """Write readiness and dependencies into the metrics."""
+        state = self.state()
+        metrics.ready.set(state["ready"])
+        for dependency, there in state["dependencies"].items():
+            metrics.dependency_up.labels(dependency).set(there)
+
     def serve(self, host: str, port: int) -> None:
         """Answer on `host`:`port` from now on; port 0 is off."""
         if not port:
@@ -95,6 +104,7 @@ class Health:
                     status = HTTPStatus.OK if state["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
                     self._answer(status, json.dumps(state).encode(), "application/json")
                 elif self.path == "/metrics":
+                    health.measure()
                     self._answer(HTTPStatus.OK, generate_latest(), CONTENT_TYPE_LATEST)
                 else:
                     self._answer(HTTPStatus.NOT_FOUND, b"", "text/plain")

@@ -9,7 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from chassis import metrics
-from chassis.broker import CONNECTION_ERRORS, connect
+from chassis.broker import CONNECTION_ERRORS, DEAD_LETTERS, connect
 from chassis.database import Database
 from chassis.health import Health
 from chassis.idempotency import forget_old
@@ -80,6 +80,7 @@ class Observer:
     def _look_into_the_broker(self) -> None:
         with connect() as connection:
             channel = connection.channel()
-            for queue in self._queues:
+            for queue in (*self._queues, DEAD_LETTERS):
                 declared = channel.queue_declare(queue, passive=True)
                 metrics.queue_depth.labels(queue).set(declared.message_count)
+                metrics.queue_consumers.labels(queue).set(declared.consumer_count)
