@@ -80,7 +80,9 @@ class Attempt:
         request = self.who.api.transport.request
         if self.action == "edit_body":
             headers["If-Match"] = f'"{self.if_version}"'
-            saved: Label = request("PUT", f"{path}/body", json=body(list(self.objects)), headers=headers).json()
+            saved: Label = request(
+                "PUT", f"{path}/body", json=body(self.objects, seed=self.key), headers=headers
+            ).json()
             return saved
         verb, _, duty = self.action.partition("_")
         content: dict[str, Any] = {"as": duty} if duty else {}

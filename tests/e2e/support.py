@@ -6,12 +6,12 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
-from uuid import uuid4
+from uuid import NAMESPACE_OID, uuid4, uuid5
 
 import httpx
 from PIL import Image
@@ -124,12 +124,13 @@ def png(name: str) -> bytes:
     return file.getvalue()
 
 
-def body(class_ids: list[str]) -> dict[str, Any]:
-    """A label's body with one box of each of these classes (a class may come several times)."""
+def body(class_ids: Sequence[str], seed: str | None = None) -> dict[str, Any]:
+    """A label's body with one box of each of these classes, in order; with a seed always the same object ids."""
+    space = uuid4() if seed is None else uuid5(NAMESPACE_OID, seed)
     return {
         "objects": [
             {
-                "id": str(uuid4()),
+                "id": str(uuid5(space, str(place))),
                 "class_id": class_id,
                 "annotation_type": "box",
                 "annotation": {"coord": {"x": 1.0 + place % 50, "y": 2.0, "width": 10.0, "height": 20.0}},

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from pathlib import Path
+from urllib.parse import parse_qsl
 
 from tests.e2e.support import Team, Watcher, body, eventually, export, segments
 
@@ -66,6 +67,21 @@ def test_an_overview_begins_at_nothing(team: Team) -> None:
         "invite_collaborators": True,
     }
     assert cards["member_roles"]["data"] == {"owner": 1, "admin": 0, "manager": 1, "reviewer": 1, "labeler": 3}
+
+
+def test_what_is_counted_can_be_listed(team: Team) -> None:
+    """The overview's figures come with the query of the labels that they count."""
+    for number, label in enumerate(team.labels[:5]):
+        team.manager.act(team.id, label, "submit" if number % 2 else "skip")
+
+    def listed() -> None:
+        cards = team.manager.overview(team.id)["cards"]
+        figures = [*cards["labeling_status"]["data"]["segments"], *cards["quick_actions"]["data"]["items"]]
+        found = [len(list(team.manager.labels(team.id, **dict(parse_qsl(each["query"]))))) for each in figures]
+        assert found == [each["count"] for each in figures]
+        assert sum(found[:6]) == 12
+
+    eventually(listed)
 
 
 def _with_labels(team: Team, total: int) -> dict:

@@ -86,7 +86,7 @@ def insist(send: Callable[[], T], within: float = 120) -> T:
 
 
 class Shift:
-    """The team at work until the block ends, whatever happens; everybody on labels of their own.
+    """The team at work until the shift is over, whatever happens; everybody on labels of their own.
 
     An attempt that was not answered is sent again, under the same idempotency key, until it is: so what was done
     is known for sure, and is in the ledger.
@@ -112,11 +112,16 @@ class Shift:
         self._over.set()
         self._pool.shutdown()
         if kind is None:
-            for job in self._jobs:
-                job.result()
+            self.over()
+
+    def over(self) -> None:
+        """Ends the shift when everybody is done with what they are at; raises what went wrong for anybody."""
+        self._over.set()
+        for job in self._jobs:
+            job.result()
 
     def repeat(self, job: Callable[[], None]) -> None:
-        """Do something again and again, on a thread of its own, until the block ends."""
+        """Do something again and again, on a thread of its own, until the shift is over."""
 
         def run() -> None:
             while not self._over.wait(0.1):

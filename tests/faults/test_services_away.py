@@ -6,7 +6,7 @@ import pytest
 
 from deploy.local.system import System
 from tests.e2e.ledger import Attempt, Ledger
-from tests.e2e.support import Team, eventually, export, upload
+from tests.e2e.support import Team, Watcher, eventually, export, upload
 from tests.faults.support import Shift, ask_overview, start_server, unavailable, whole_overview
 
 # Which cards are unavailable without a service, and which are there but can't say everything.
@@ -73,13 +73,17 @@ def test_work_for_a_worker_that_is_away_waits_for_it(system: System, team: Team,
 
 @pytest.mark.parametrize("server", ["rabbitmq", "postgresql"])
 def test_a_server_goes_and_comes_back(system: System, team: Team, tmp_path: Path, server: str) -> None:
-    """Without it whoever is known reads an empty page and everything else is refused as 503; then all goes on."""
+    """Without it, who is known reads a page without figures, and all else is refused as 503; then everything goes on.
+
+    Events wait in the outbox when it goes, and the process that relays them starts while it is away.
+    """
     everything = set(whole_overview(team))
-    with Shift(team) as shift:
+    with Watcher(team.manager, team.id) as watcher, Shift(team) as shift:
+        system.stop("events-labels")
         shift.worked(10)
         system.stop(server)
-        cards = ask_overview(team)
-        assert unavailable(cards) == everything - {"to_do", "quick_actions"}
+        system.supervisor.start(["events-labels"])
+        assert unavailable(ask_overview(team)) == everything - {"to_do", "quick_actions"}
         http = team.manager.transport.http
         for response in (
             http.get(f"/projects/{team.id}/labels"),
@@ -89,7 +93,8 @@ def test_a_server_goes_and_comes_back(system: System, team: Team, tmp_path: Path
             assert response.json()["code"] in ("unavailable", "deadline_exceeded", "busy")
         start_server(system, server)
         shift.worked(10)
-    shift.ledger.check({}, tmp_path)
+        shift.over()
+        shift.ledger.check({"mara": watcher}, tmp_path)
 
 
 def test_a_revived_broker_finds_members_away(system: System, team: Team) -> None:
