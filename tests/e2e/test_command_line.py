@@ -130,9 +130,7 @@ def test_the_export_holds_them(labelyard: CommandLine, bccd: dict[str, Any], tmp
     assert json.loads(target.read_text())["labels"] == []
 
 
-def test_watch_tells_what_happens_and_ends_well(
-    labelyard: CommandLine, bccd: dict[str, Any], system: System
-) -> None:
+def test_watch_tells_what_happens_and_ends_well(labelyard: CommandLine, bccd: dict[str, Any], system: System) -> None:
     watching = labelyard.start("watch", "BCCD", "--json", stdout=subprocess.PIPE)
     assert watching.stdout is not None
     try:
