@@ -105,7 +105,7 @@ def filled() -> list[str]:
 
     def one(service: str) -> bool:
         with _connect(service) as connection:
-            return bool(_value(connection, held))
+            return _value(connection, held) != "0"
 
     return [service for service, found in _for_each(one).items() if found]
 

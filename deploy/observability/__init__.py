@@ -1,0 +1,1 @@
+"""What watches Labelyard from outside: Prometheus' rules, Grafana's dashboard."""
