@@ -36,6 +36,7 @@ check: bootstrap ## style, types, walls between packages, API and message schema
 	$(PYTHON) -m contracts.asyncapi --check
 	$(PYTHON) -m gateway.openapi --check
 	$(PYTHON) -m contracts.compatibility
+	$(PYTHON) -m docs.generate --check
 	.venv/lib/python3*/site-packages/compose/docker-compose config --quiet  # not bin/docker-compose: it always ends with 0
 	.venv/bin/hadolint deploy/docker/Dockerfile
 
@@ -43,6 +44,7 @@ documents: bootstrap ## rewrite what is made of the code: schemas, API documents
 	$(PYTHON) -m contracts.schemas
 	$(PYTHON) -m contracts.asyncapi
 	$(PYTHON) -m gateway.openapi
+	$(PYTHON) -m docs.generate
 
 release-api: ## today's API, events and export format are the released ones from now on
 	@$(INSTALLED); $(PYTHON) -m contracts.compatibility --release
