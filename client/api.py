@@ -19,6 +19,7 @@ from .types import (
     Dataset,
     Duty,
     Export,
+    Guideline,
     Import,
     ImportFormat,
     Label,
@@ -79,6 +80,10 @@ class Labelyard:
         response = self.transport.request("POST", path, json=body)
         return response.json() if response.content else None
 
+    def delete(self, path: str) -> None:
+        """DELETE a path below /api/v1."""
+        self.transport.request("DELETE", path)
+
     def pages(self, path: str, **params: Any) -> Iterator[Any]:
         """Every item of a list, page by page."""
         cursor: str | None = None
@@ -118,9 +123,9 @@ class Labelyard:
 
     # --- Projects -----------------------------------------------------------------------------------
 
-    def projects(self, name: str | None = None) -> Iterator[ProjectEntry]:
-        """Projects that I may see; with `name` the one of exactly that name."""
-        return self.pages("/projects", name=name)
+    def projects(self, name: str | None = None, *, deleted: bool = False) -> Iterator[ProjectEntry]:
+        """Projects that I may see; with `name` those of exactly that name; the deleted ones instead, for owners."""
+        return self.pages("/projects", name=name, deleted="true" if deleted else None)
 
     def project(self, project_id: str) -> Project:
         """A project by id."""
@@ -169,6 +174,15 @@ class Labelyard:
         project: Project = response.json()
         return project
 
+    def delete_project(self, project_id: str) -> None:
+        """Hide a project from everybody, until it is restored."""
+        self.delete(f"/projects/{project_id}")
+
+    def restore_project(self, project_id: str) -> Project:
+        """Bring a deleted project back; refused (409) where another one has its name now."""
+        project: Project = self.post(f"/projects/{project_id}:restore")
+        return project
+
     def members(self, project_id: str) -> Iterator[Member]:
         """A project's members."""
         return self.pages(f"/projects/{project_id}/members")
@@ -195,6 +209,31 @@ class Labelyard:
     def live(self, project_id: str) -> Iterator[LiveMessage]:
         """The cards that move, now and at every change; reconnects for ever once it has been connected."""
         return live.follow(self.transport, project_id)
+
+    # --- Guidelines ---------------------------------------------------------------------------------
+
+    def guidelines(self, project_id: str) -> Iterator[Guideline]:
+        """A project's guidelines, newest first."""
+        return self.pages(f"/projects/{project_id}/guidelines")
+
+    def upload_guideline(self, project_id: str, path: Path, name: str | None = None) -> Guideline:
+        """Upload a PDF, which the server reads before it counts."""
+        body = {"name": name or path.name, "size": path.stat().st_size}
+        made = self.post(f"/projects/{project_id}/guidelines", body)
+        put(self.transport.storage, made["upload"], path)
+        guideline: Guideline = self.post(f"/projects/{project_id}/guidelines/{made['guideline']['id']}:complete")
+        return guideline
+
+    def download_guideline(self, guideline: Guideline, target: Path, progress: Progress = _nothing) -> None:
+        """Download a guideline; `target` appears only whole, with the right size and sha256."""
+        path = f"/projects/{guideline['project_id']}/guidelines/{guideline['id']}/content"
+        link = self.transport.request("GET", path).headers["location"]
+        size, sha256 = guideline["size"], guideline.get("sha256")
+        fetch(self.transport.storage, link, target, size=size, sha256=sha256, progress=progress)
+
+    def delete_guideline(self, project_id: str, guideline_id: str) -> None:
+        """Delete a guideline and its file."""
+        self.delete(f"/projects/{project_id}/guidelines/{guideline_id}")
 
     # --- The data library ---------------------------------------------------------------------------
 
@@ -338,9 +377,7 @@ class Labelyard:
 
     # --- Exports ------------------------------------------------------------------------------------
 
-    def create_export(
-        self, project_id: str, *, name: str | None = None, where: LabelFilter | None = None
-    ) -> Export:
+    def create_export(self, project_id: str, *, name: str | None = None, where: LabelFilter | None = None) -> Export:
         """Ask for an export of the labels that `where` selects."""
         body = _given({"name": name, "format": "native", "filter": where})
         export: Export = self.post(f"/projects/{project_id}/exports", body)

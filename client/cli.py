@@ -7,6 +7,7 @@ import click
 from .commands import FAILED, Group
 from .commands.account import login
 from .commands.exports import export
+from .commands.guidelines import guideline
 from .commands.imports import import_
 from .commands.overview import overview, watch
 from .commands.projects import project
@@ -41,7 +42,7 @@ def cli() -> None:
     """
 
 
-for command in (login, project, import_, overview, watch, export):
+for command in (login, project, guideline, import_, overview, watch, export):
     cli.add_command(command)
 
 

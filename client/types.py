@@ -71,6 +71,7 @@ class Project(TypedDict):
     version: int
     created_at: str
     updated_at: str
+    deleted_at: NotRequired[str | None]
 
 
 class ProjectEntry(Project):
@@ -86,6 +87,18 @@ class Member(TypedDict):
     project_id: str
     user: User
     role: ProjectRole
+
+
+class Guideline(TypedDict):
+    """A PDF for a project's members; `size` in bytes."""
+
+    id: str
+    project_id: str
+    name: str
+    size: int
+    pages: NotRequired[int | None]
+    sha256: NotRequired[str | None]
+    created_at: str
 
 
 class Dataset(TypedDict):

@@ -64,6 +64,17 @@ class ProjectRestored(ProjectChanged):
     type = "projects.project.restored.v1"
 
 
+class GuidelineChanged(EventData):
+    """A guideline was added or deleted; the project has `count` of them now. `version` is of its guidelines."""
+
+    type = "projects.guideline.changed.v1"
+
+    project_id: UUID
+    guideline_id: UUID
+    version: int
+    count: int
+
+
 class ProjectPurgeRequested(EventData):
     """A deleted project does not come back: whoever keeps anything of it forgets it."""
 

@@ -9,12 +9,13 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
 from opentelemetry.trace import SpanKind
+from pydantic_core import to_json
 
 from chassis import context, metrics, tracing
 from chassis.logs import get_logger
@@ -22,12 +23,13 @@ from contracts.errors import Problem
 from contracts.events import (
     CountersChanged,
     EventData,
+    GuidelineChanged,
     MembershipChanged,
     PrincipalChanged,
     ProjectChanged,
     ProjectDeleted,
 )
-from contracts.permissions import Role
+from contracts.permissions import CARDS, Card, Role
 from contracts.rpc.analytics import Counters, GetCounters
 from gateway.overview import Away, live_cards
 
@@ -89,6 +91,7 @@ class Stream:
         self._wake = threading.Condition()
         self._slot: Counters | None = None
         self._doubted = False
+        self._outdated: set[Card] = set()
 
     def offer(self, counters: Counters) -> None:
         """Put a state into the slot; never waits."""
@@ -102,6 +105,18 @@ class Stream:
             self._doubted = True
             self._wake.notify()
 
+    def outdate(self, cards: Iterable[Card]) -> None:
+        """These cards, as far as this reader sees them, are no longer true."""
+        with self._wake:
+            self._outdated.update(card for card in cards if self.role in CARDS[card])
+            self._wake.notify()
+
+    def outdated(self) -> list[Card]:
+        """The cards that are no longer true, in their order; asked again, only new ones."""
+        with self._wake:
+            taken, self._outdated = self._outdated, set()
+            return [card for card in Card if card in taken]
+
     def first(self, seconds: float) -> Counters | None:
         """The state in the slot, taken out; None if there is none after `seconds`."""
         with self._wake:
@@ -112,7 +127,7 @@ class Stream:
     def wait(self, seconds: float) -> tuple[Counters | None, bool]:
         """The state in the slot, taken out, and whether the reader is doubted; after at most `seconds`."""
         with self._wake:
-            self._wake.wait_for(lambda: self._slot is not None or self._doubted, seconds)
+            self._wake.wait_for(lambda: self._slot is not None or self._doubted or bool(self._outdated), seconds)
             taken, doubted = self._slot, self._doubted
             self._slot, self._doubted = None, False
             return taken, doubted
@@ -186,7 +201,7 @@ class Hub:
                 self._changed.notify()
 
     def heard(self, event: EventData) -> None:
-        """Take an event: a hint that counters moved, or something that may end a reader's right."""
+        """Take an event: a hint that counters or cards moved, or something that may end a reader's right."""
         if isinstance(event, CountersChanged):
             self._announced({each.project_id: each.version for each in event.projects})
         elif isinstance(event, PrincipalChanged):
@@ -195,6 +210,9 @@ class Hub:
             self._doubt(lambda stream: stream.topic.project_id == event.project_id and stream.user_id == event.user_id)
         elif isinstance(event, ProjectChanged | ProjectDeleted):
             self._doubt(lambda stream: stream.topic.project_id == event.project_id)
+        elif isinstance(event, GuidelineChanged):
+            for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
+                stream.outdate((Card.TO_DO, Card.GUIDELINES))
 
     def listening(self, yes: bool) -> None:
         """Events are heard again: anything may have changed meanwhile."""
@@ -215,10 +233,12 @@ class Hub:
                     self._changed.notify()
 
     def _doubt(self, picks: Callable[[Stream], bool]) -> None:
-        with self._changed:
-            doubted = [each for watched in self._watched.values() for each in watched.streams if picks(each)]
-        for stream in doubted:
+        for stream in self._picked(picks):
             stream.doubt()
+
+    def _picked(self, picks: Callable[[Stream], bool]) -> list[Stream]:
+        with self._changed:
+            return [each for watched in self._watched.values() for each in watched.streams if picks(each)]
 
     def _work(self) -> None:
         while (topic := self._next()) is not None:
@@ -281,7 +301,7 @@ def _wants(watched: _Watched) -> bool:
 
 
 def messages(hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: Callable[[], bool]) -> Iterator[bytes]:
-    """What is written to a reader: the present state, every newer one, and heartbeats.
+    """What is written to a reader: the present state, every newer one, which other cards changed, and heartbeats.
 
     Ends when the hub stops, the reader has `gone`, or is no longer allowed to read (asked at each heartbeat, and
     when an event gives a reason). Where the present state is not to be had in time, the cards say so.
@@ -299,6 +319,8 @@ def messages(hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: 
         if counters is not None and counters.version > version:
             version = counters.version
             yield message(stream.role, counters)
+        if cards := stream.outdated():
+            yield b"event: changed\ndata: " + to_json({"cards": cards}) + b"\n\n"
         if beats:
             beat_at = time.monotonic() + HEARTBEAT
             hub.look_again(stream.topic)

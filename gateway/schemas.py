@@ -20,7 +20,7 @@ from contracts.enums import (
 from contracts.message import Message, Strict, Time
 from contracts.permissions import ProjectRole, Role
 from contracts.rpc.labels import Asset, AssetDraft, DataKey, LabelFilter
-from contracts.rpc.projects import Project
+from contracts.rpc.projects import FileName, Project
 
 
 def _known_zone(name: str) -> str:
@@ -135,6 +135,13 @@ class ProjectChangeBody(Strict):
     description: Comment | None = None
     visibility: Visibility | None = None
     specification: SpecificationDraft | None = None
+
+
+class GuidelineBody(Strict):
+    """`size` in bytes."""
+
+    name: FileName
+    size: int = Field(ge=1)
 
 
 class OverviewQuery(Strict):

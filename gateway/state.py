@@ -12,6 +12,7 @@ from contracts.errors import Problem
 from contracts.events import (
     CountersChanged,
     EventData,
+    GuidelineChanged,
     MembershipChanged,
     PrincipalChanged,
     ProjectChanged,
@@ -22,7 +23,15 @@ from gateway.calls import Calls
 from gateway.live import Hub
 from gateway.security import Security
 
-HEARD = (PrincipalChanged, MembershipChanged, ProjectChanged, ProjectDeleted, ProjectRestored, CountersChanged)
+HEARD = (
+    PrincipalChanged,
+    MembershipChanged,
+    ProjectChanged,
+    ProjectDeleted,
+    ProjectRestored,
+    GuidelineChanged,
+    CountersChanged,
+)
 """The events that every gateway process listens to."""
 
 LOGINS = 8

@@ -11,6 +11,7 @@ from PIL import Image
 
 from deploy.local.system import System
 from tests.documented import assert_documented
+from tests.pdfs import pdf
 
 PASSWORD = "only-for-tests"
 
@@ -107,6 +108,16 @@ def new_labels(owner: Person, project_id: str, assets: list[str]) -> list[str]:
     """The ids of new labels of these assets."""
     labels: list[str] = owner.ok("POST", f"/projects/{project_id}/labels:add", json={"assets": assets})["ids"]
     return labels
+
+
+def new_guideline(owner: Person, project_id: str) -> str:
+    """The id of a new guideline."""
+    there, data = f"/projects/{project_id}/guidelines", pdf()
+    made = owner.ok("POST", there, json={"name": "Guide.pdf", "size": len(data)})
+    upload = made["upload"]
+    httpx.post(upload["url"], data=upload["fields"], files={"file": data}).raise_for_status()
+    guideline_id: str = owner.ok("POST", f"{there}/{made['guideline']['id']}:complete")["id"]
+    return guideline_id
 
 
 def _picture(shade: int) -> bytes:

@@ -1,12 +1,13 @@
-"""labelyard project create, labelyard project list"""
+"""labelyard project create, list, delete, restore"""
 
 import click
 from rich import box
+from rich.markup import escape
 from rich.table import Table
 
 from ..output import Output
 from ..types import ObjectClassDraft
-from . import Group, connect
+from . import Group, connect, the_project
 
 ANNOTATION_TYPES = ("box", "rbox", "polyline", "polygon", "keypoint", "cuboid2d")
 
@@ -16,9 +17,7 @@ class ClassType(click.ParamType[ObjectClassDraft]):
 
     name = "NAME[:TYPE]"
 
-    def convert(
-        self, value: str, param: click.Parameter | None, context: click.Context | None
-    ) -> ObjectClassDraft:
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> ObjectClassDraft:
         """The class that `value` describes; a box if it names no type."""
         name, colon, kind = value.rpartition(":")
         if not colon:
@@ -30,7 +29,7 @@ class ClassType(click.ParamType[ObjectClassDraft]):
 
 @click.group(cls=Group)
 def project() -> None:
-    """Make and list projects."""
+    """Make, list and delete projects."""
 
 
 @project.command()
@@ -39,9 +38,7 @@ def project() -> None:
 @click.option("--description", default="", help="What the project is about.")
 @click.option("--public", is_flag=True, help="Let everybody look at it, without people's names.")
 @click.pass_obj
-def create(
-    output: Output, name: str, classes: tuple[ObjectClassDraft, ...], description: str, public: bool
-) -> None:
+def create(output: Output, name: str, classes: tuple[ObjectClassDraft, ...], description: str, public: bool) -> None:
     """Make a project that labels images."""
     with connect() as api:
         visibility = "public" if public else "private"
@@ -49,12 +46,38 @@ def create(
     output.result(made, f"Made project {made['name']} ({made['id']}).")
 
 
-@project.command("list")
+@project.command()
+@click.argument("project")
 @click.pass_obj
-def list_(output: Output) -> None:
+def delete(output: Output, project: str) -> None:
+    """Hide a project from everybody. PROJECT: its name or id."""
+    with connect() as api:
+        found = the_project(api, project)
+        api.delete_project(found["id"])
+    back = f"`labelyard project restore {found['id']}` brings it back."
+    output.result(found, f"Deleted project {escape(found['name'])}. {back}")
+
+
+@project.command()
+@click.argument("project")
+@click.pass_obj
+def restore(output: Output, project: str) -> None:
+    """Bring a deleted project back. PROJECT: its name or id."""
+    with connect() as api:
+        named = [each["id"] for each in api.projects(name=project, deleted=True)]
+        if len(named) > 1:
+            raise click.ClickException(f"Several deleted projects had that name; give an id: {', '.join(named)}")
+        back = api.restore_project(named[0] if named else project)
+    output.result(back, f"Restored project {escape(back['name'])}.")
+
+
+@project.command("list")
+@click.option("--deleted", is_flag=True, help="The deleted ones instead; for owners and admins.")
+@click.pass_obj
+def list_(output: Output, deleted: bool) -> None:
     """List the projects that you may see, newest first."""
     with connect() as api:
-        projects = list(api.projects())
+        projects = list(api.projects(deleted=deleted))
     table = Table(box=box.SIMPLE_HEAD)
     for head in ("Project", "Labels", "Submitted", "Reviewed", "Role", "Id"):
         right = head in ("Labels", "Submitted", "Reviewed")
@@ -63,4 +86,5 @@ def list_(output: Output) -> None:
         counters = each.get("counters") or {}
         figures = (f"{counters[key]:,}" if key in counters else "–" for key in ("total", "submitted", "reviewed"))
         table.add_row(each["name"], *figures, each["role"], each["id"])
-    output.result(projects, table if projects else "No projects yet: `labelyard project create NAME` makes one.")
+    none = "No deleted projects." if deleted else "No projects yet: `labelyard project create NAME` makes one."
+    output.result(projects, table if projects else none)

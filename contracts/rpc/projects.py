@@ -1,13 +1,15 @@
 """RPC of the projects service: projects, their specification, visibility, guidelines, auto-label set-up."""
 
+from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from contracts.body import Name, ObjectClassDraft, Specification, SpecificationDraft
 from contracts.enums import DataType, Visibility
 from contracts.message import Message, Time
 from contracts.rpc import Command, Nothing, Query
+from contracts.rpc.labels import Link, UploadPolicy
 
 
 class Project(Message):
@@ -34,6 +36,40 @@ class ProjectPage(Message):
     """Projects, newest first."""
 
     items: tuple[Project, ...]
+    next: str | None = None
+
+
+FileName = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f\x7f]+$")
+]
+"""What a file may be called when people save it."""
+
+
+class Guideline(Message):
+    """A PDF for the project's members. `size` in bytes; `pages` and `sha256` once it is verified, at `stored_at`."""
+
+    id: UUID
+    project_id: UUID
+    name: str
+    size: int
+    pages: int | None = None
+    sha256: str | None = None
+    created_by: UUID
+    created_at: Time
+    stored_at: Time | None = None
+
+
+class GuidelineUpload(Message):
+    """A guideline that is expected, and how to upload it."""
+
+    guideline: Guideline
+    upload: UploadPolicy
+
+
+class GuidelinePage(Message):
+    """Guidelines, newest first."""
+
+    items: tuple[Guideline, ...]
     next: str | None = None
 
 
@@ -128,3 +164,52 @@ class AddObjectClasses(Command[Project]):
     project_id: UUID
     object_classes: tuple[ObjectClassDraft, ...] = Field(max_length=1000)
     actor: UUID
+
+
+class CreateGuideline(Command[GuidelineUpload]):
+    """Say that a PDF will be uploaded. It is a guideline only once it is verified. `size` in bytes; `too_large`."""
+
+    project_id: UUID
+    name: FileName
+    size: int = Field(ge=1)
+    actor: UUID
+
+
+class CompleteGuideline(Command[Guideline]):
+    """Say that the upload has ended: the file is read by a PDF parser.
+
+    What is no good PDF (`not_a_pdf`, `encrypted_pdf`, `damaged_pdf`, `too_large`) is removed again and changes
+    nothing; before the file has arrived, `not_ready`.
+    """
+
+    project_id: UUID
+    guideline_id: UUID
+
+
+class ListGuidelines(Query[GuidelinePage]):
+    """A project's verified guidelines."""
+
+    project_id: UUID
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class GetGuideline(Query[Guideline]):
+    """One verified guideline."""
+
+    project_id: UUID
+    guideline_id: UUID
+
+
+class LinkGuideline(Query[Link]):
+    """An address of a guideline's file, signed for 60 s."""
+
+    project_id: UUID
+    guideline_id: UUID
+
+
+class DeleteGuideline(Command[Nothing]):
+    """Delete a guideline and its file."""
+
+    project_id: UUID
+    guideline_id: UUID

@@ -1,12 +1,13 @@
 """The routes of /api/v1, one module for each group of them."""
 
-from gateway.routes import account, exports, imports, labels, library, members, overview, projects
+from gateway.routes import account, exports, guidelines, imports, labels, library, members, overview, projects
 from gateway.routing import Group
 
 GROUPS: tuple[Group, ...] = (
     account.group,
     projects.group,
     overview.group,
+    guidelines.group,
     members.group,
     library.group,
     labels.group,

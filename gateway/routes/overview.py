@@ -46,7 +46,8 @@ def get_overview(asker: Asker, project_id: UUID, query: OverviewQuery) -> Overvi
 def watch(asker: Asker, project_id: UUID) -> Response:
     """Server-sent events: `cards` with `{"version", "cards"}`, first the present state, then every change.
 
-    The cards are those of the overview that move: labeling_status, and review where one's role sees it.
+    The cards are those of the overview that move: labeling_status, and review where one's role sees it. `changed` with
+    `{"cards"}` names others that are no longer true: ask for the overview again.
     """
     assert asker.role is not None
     hub = gateway().hub

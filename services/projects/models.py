@@ -54,6 +54,7 @@ class ProjectRow(Base):
     spec_version: Mapped[int] = mapped_column(sa.BigInteger)
     version: Mapped[int] = mapped_column(sa.BigInteger)
     guidelines: Mapped[int] = mapped_column(server_default=sa.text("0"))  # how many there are
+    guidelines_version: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     created_by: Mapped[UUID]
@@ -71,3 +72,19 @@ class RemovedPart(Base):
     kind: Mapped[str]
     name: Mapped[str]
     removed_at: Mapped[datetime]
+
+
+class GuidelineRow(Base):
+    """A PDF, expected or, from `stored_at` on, verified: only then does anybody see it."""
+
+    __tablename__ = "guidelines"
+
+    project_id: Mapped[UUID] = mapped_column(sa.ForeignKey("projects.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
+    name: Mapped[str]
+    size: Mapped[int] = mapped_column(sa.BigInteger)  # bytes
+    pages: Mapped[int | None]
+    sha256: Mapped[str | None]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    stored_at: Mapped[datetime | None]

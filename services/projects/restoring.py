@@ -1,4 +1,4 @@
-"""What this service tells again after a restore (chassis.restoring)."""
+"""What this service tells again after a restore, and the objects that its rows promise (chassis.restoring)."""
 
 from collections.abc import Iterator
 
@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from chassis.restoring import Kept
 from contracts.body import Specification
 from contracts.events import EventData, ProjectDeleted, ProjectRestored
-from services.projects.models import ProjectRow
+from services.projects.handlers.guidelines import stored_key
+from services.projects.models import GuidelineRow, ProjectRow
 
 
 def present(session: Session) -> Iterator[EventData]:
@@ -29,5 +30,7 @@ def present(session: Session) -> Iterator[EventData]:
 
 
 def objects(session: Session) -> Iterator[Kept]:
-    """None yet."""
-    yield from ()
+    """The files of guidelines."""
+    for row in session.scalars(sa.select(GuidelineRow).where(GuidelineRow.sha256.is_not(None))):
+        assert row.sha256 is not None
+        yield Kept(f"guideline {row.id}", stored_key(row, row.sha256), row.size, row.sha256)

@@ -1,30 +1,53 @@
 """nameko entrypoints: wire to handler and back."""
 
+import threading
+
+from eventlet import tpool
 from sqlalchemy.orm import Session
 
+from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
 from chassis.rpc.server import Service, rpc
+from contracts.errors import Problem
 from contracts.rpc import Nothing
+from contracts.rpc.labels import Link
 from contracts.rpc.projects import (
     AddObjectClasses,
     ChangeProject,
+    CompleteGuideline,
+    CreateGuideline,
     CreateProject,
+    DeleteGuideline,
     DeleteProject,
+    GetGuideline,
     GetProject,
     GetProjectCards,
+    Guideline,
+    GuidelinePage,
+    GuidelineUpload,
+    LinkGuideline,
+    ListGuidelines,
     ListProjects,
     Project,
     ProjectCards,
     ProjectPage,
     RestoreProject,
 )
-from services.projects.handlers import projects
+from services.projects import pdf
+from services.projects.handlers import guidelines, projects
+
+READ_AT_ONCE = 2
+"""PDFs in memory and in the parser at a time."""
+
+PATIENCE = 10.0
+"""Seconds to wait for one's turn."""
 
 
 class Projects(Service):
     """RPC of the projects service (contracts.rpc.projects)."""
 
     name = "projects"
+    reading = threading.BoundedSemaphore(READ_AT_ONCE)
 
     @rpc
     def get_project(self, session: Session, request: GetProject) -> Project:
@@ -58,3 +81,42 @@ class Projects(Service):
     @rpc
     def add_object_classes(self, session: Session, request: AddObjectClasses) -> Project:
         return projects.add_object_classes(session, request)
+
+    @rpc
+    def create_guideline(self, session: Session, request: CreateGuideline) -> GuidelineUpload:
+        return guidelines.create_guideline(session, ObjectStore.shared(), request)
+
+    @rpc(transaction=False)
+    def complete_guideline(self, request: CompleteGuideline) -> Guideline:
+        if not self.reading.acquire(timeout=PATIENCE):
+            raise Problem("busy", "Other guidelines are being read; try again in a moment.")
+        project_id, guideline_id = request.project_id, request.guideline_id
+        try:
+            # a parser in a greenlet would hold up every call
+            verified = guidelines.verify(
+                self.database,
+                ObjectStore.shared(),
+                lambda data: int(tpool.execute(pdf.count_pages, data)),
+                project_id,
+                guideline_id,
+            )
+        finally:
+            self.reading.release()
+        return self.transact(request, lambda session: guidelines.complete(session, project_id, guideline_id, verified))
+
+    @rpc
+    def list_guidelines(self, session: Session, request: ListGuidelines) -> GuidelinePage:
+        return guidelines.list_guidelines(session, request)
+
+    @rpc
+    def get_guideline(self, session: Session, request: GetGuideline) -> Guideline:
+        return guidelines.get_guideline(session, request.project_id, request.guideline_id)
+
+    @rpc
+    def link_guideline(self, session: Session, request: LinkGuideline) -> Link:
+        return guidelines.link_guideline(session, ObjectStore.shared(), request.project_id, request.guideline_id)
+
+    @rpc
+    def delete_guideline(self, session: Session, request: DeleteGuideline) -> Nothing:
+        guidelines.delete_guideline(session, request.project_id, request.guideline_id)
+        return Nothing()

@@ -23,6 +23,7 @@ from tests.team import (
     client,
     hire,
     new_admin,
+    new_guideline,
     new_labels,
     new_project,
     owner_of,
@@ -121,6 +122,7 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         time.sleep(0.2)
     values = {
         "project_id": project_id,
+        "guideline_id": new_guideline(owner, project_id),
         "label_id": labels[0],
         "asset_id": assets[0],
         "import_id": started["id"],
@@ -290,4 +292,5 @@ def _kind(ground: Ground) -> str:
 def _state(owner: Person, ground: Ground) -> list[Any]:
     """Everything of a project that the walk could have changed."""
     project = f"/projects/{ground.id}"
-    return [owner.ok("GET", f"{project}/{list_}")["items"] for list_ in ("labels", "members", "exports")]
+    lists = ("labels", "members", "exports", "guidelines")
+    return [owner.ok("GET", f"{project}/{list_}")["items"] for list_ in lists]

@@ -51,12 +51,12 @@ class Labels(Protocol):
 
 def get_project(session: Session, project_id: UUID, *, deleted: bool = False) -> Project:
     """A project, with `deleted` a deleted one too; Problem `not_found`."""
-    return _to_project(_row(session, project_id, deleted=deleted))
+    return _to_project(find(session, project_id, deleted=deleted))
 
 
 def get_project_cards(session: Session, project_id: UUID) -> ProjectCards:
     """A project with what the overview shows of it; Problem `not_found`."""
-    row = _row(session, project_id)
+    row = find(session, project_id)
     return ProjectCards(project=_to_project(row), guidelines=row.guidelines, auto_label=AutoLabel())
 
 
@@ -132,7 +132,7 @@ def change_project(session: Session, labels: Labels, request: ChangeProject) -> 
 
 def delete_project(session: Session, project_id: UUID) -> None:
     """Hide a project and give its name back; Problem `not_found`."""
-    row = _row(session, project_id, lock=True)
+    row = find(session, project_id, lock=True)
     row.deleted_at = datetime.now(UTC)
     row.deleted_name, row.name = row.name, str(row.id)
     _advance(session, row)
@@ -141,7 +141,7 @@ def delete_project(session: Session, project_id: UUID) -> None:
 
 def restore_project(session: Session, project_id: UUID) -> Project:
     """Bring a deleted project back, a living one is answered as it is; Problem `not_found`, `name_taken`."""
-    row = _row(session, project_id, lock=True, deleted=True)
+    row = find(session, project_id, lock=True, deleted=True)
     if row.deleted_name is not None:
         row.name, row.deleted_name, row.deleted_at = row.deleted_name, None, None
     return _saved(session, row, ProjectRestored)
@@ -149,13 +149,14 @@ def restore_project(session: Session, project_id: UUID) -> Project:
 
 def add_object_classes(session: Session, request: AddObjectClasses) -> Project:
     """Make sure that the project has these classes. Of two at once, the second sees the first one's classes."""
-    row = _row(session, request.project_id, lock=True)
+    row = find(session, request.project_id, lock=True)
     present = Specification.model_validate(row.specification)
     _specify(session, row, domain.with_classes(present, request.object_classes, new_id))
     return _saved(session, row)
 
 
-def _row(session: Session, project_id: UUID, *, lock: bool = False, deleted: bool = False) -> ProjectRow:
+def find(session: Session, project_id: UUID, *, lock: bool = False, deleted: bool = False) -> ProjectRow:
+    """A project, locked if asked, with `deleted` a deleted one too; Problem `not_found`."""
     row = session.get(ProjectRow, project_id, with_for_update=lock or None, populate_existing=True)
     if row is None or (row.deleted_at is not None and not deleted):
         raise Problem("not_found", "There is no such project.")
@@ -164,7 +165,7 @@ def _row(session: Session, project_id: UUID, *, lock: bool = False, deleted: boo
 
 def _expected(session: Session, request: ChangeProject, *, lock: bool = False) -> ProjectRow:
     """The project at the version that somebody wants to change."""
-    row = _row(session, request.project_id, lock=lock)
+    row = find(session, request.project_id, lock=lock)
     if request.expected_version not in (None, row.version):
         raise Problem(
             "stale_version",

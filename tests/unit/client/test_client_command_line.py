@@ -31,9 +31,7 @@ def signed_in(server: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
     return server
 
 
-def test_login_keeps_a_token_for_its_owner_alone(
-    server: Server, capsys: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_login_keeps_a_token_for_its_owner_alone(server: Server, capsys: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     server.on("POST", "/auth/login", Answer(200, {"csrf_token": "abc"}, {"Set-Cookie": "labelyard_session=s; Path=/"}))
     server.on("POST", "/me/tokens", Answer(201, {"id": "t", "name": "n", "secret": "token-1"}))
     server.on("POST", "/auth/logout", Answer(204, b""))
@@ -126,3 +124,44 @@ def test_voc_folders_are_known_by_their_parts(tmp_path: Path, annotations: str, 
 def test_a_folder_without_annotations_is_wrong_usage(signed_in: Server, tmp_path: Path, capsys: Any) -> None:
     assert cli.run(["import", "voc", str(tmp_path), "--project", "Cells"]) == 2
     assert "no XML files" in capsys.readouterr().err
+
+
+def test_a_project_is_deleted_and_restored_by_name_or_id(signed_in: Server, capsys: Any) -> None:
+    signed_in.on("DELETE", "/projects/p", Answer(204, b""))
+    assert cli.run(["project", "delete", "Cells"]) == 0
+    assert "labelyard project restore p" in capsys.readouterr().out
+    signed_in.on("POST", "/projects/p:restore", Answer(200, PROJECT))
+    assert cli.run(["project", "restore", "Cells"]) == 0
+    assert signed_in.seen("GET", "/projects")[-1].query == {"name": ["Cells"], "deleted": ["true"], "limit": ["200"]}
+    twice = [PROJECT, PROJECT | {"id": "q"}]
+    signed_in.on("GET", "/projects", Answer(200, {"items": twice, "next": None}))
+    assert cli.run(["project", "restore", "Cells"]) == 1
+    assert "p, q" in capsys.readouterr().err
+    signed_in.on("GET", "/projects", Answer(200, {"items": [], "next": None}))
+    assert cli.run(["project", "restore", "p"]) == 0
+    assert len(signed_in.seen("POST", "/projects/p:restore")) == 2
+    assert cli.run(["project", "list", "--deleted"]) == 0
+    assert "No deleted projects" in capsys.readouterr().out
+
+
+def test_a_guideline_goes_up_and_comes_down(signed_in: Server, tmp_path: Path, capsys: Any) -> None:
+    data, there = b"%PDF-1.7", "/projects/p/guidelines"
+    made = {"id": "g", "project_id": "p", "name": "Guide.pdf", "size": len(data), "pages": 1, "sha256": None}
+    policy = {"url": f"{signed_in.url}/upload", "fields": {"key": "k"}}
+    signed_in.on("POST", there, Answer(201, {"guideline": made, "upload": policy}))
+    signed_in.on("POST", "/upload", Answer(204, b""))
+    signed_in.on("POST", f"{there}/g:complete", Answer(200, made))
+    signed_in.on("GET", there, Answer(200, {"items": [made], "next": None}))
+    signed_in.on("GET", f"{there}/g/content", Answer(302, b"", {"Location": f"{signed_in.url}/file"}))
+    signed_in.on("GET", "/file", Answer(200, data))
+    source = tmp_path / "Guide.pdf"
+    source.write_bytes(data)
+    assert cli.run(["guideline", "upload", "Cells", str(source)]) == 0
+    assert signed_in.seen("POST", there)[0].json == {"name": "Guide.pdf", "size": len(data)}
+    assert data in signed_in.seen("POST", "/upload")[0].body
+    assert cli.run(["guideline", "list", "Cells"]) == 0
+    assert "Guide.pdf" in capsys.readouterr().out
+    target = tmp_path / "again.pdf"
+    assert cli.run(["guideline", "download", "Cells", "Guide.pdf", "-o", str(target)]) == 0
+    assert target.read_bytes() == data
+    assert cli.run(["guideline", "download", "Cells", "None.pdf"]) == 1

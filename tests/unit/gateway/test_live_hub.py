@@ -10,8 +10,15 @@ from chassis.ids import new_id
 from contracts.body import Specification
 from contracts.enums import UserState, Visibility
 from contracts.errors import Problem
-from contracts.events import CountersChanged, MembershipChanged, PrincipalChanged, ProjectChanged, ProjectVersion
-from contracts.permissions import Role, TeamRole
+from contracts.events import (
+    CountersChanged,
+    GuidelineChanged,
+    MembershipChanged,
+    PrincipalChanged,
+    ProjectChanged,
+    ProjectVersion,
+)
+from contracts.permissions import Card, Role, TeamRole
 from contracts.rpc.analytics import Counters, GetCounters
 from gateway.live import Hub, Stream, Topic, messages
 
@@ -198,6 +205,19 @@ def test_messages_begin_with_the_present_state_and_carry_versions(hub: Hub, anal
     analytics.version = 2
     announce(hub, 2)
     assert next(sent).startswith(b'event: cards\nid: 2\ndata: {"version":2,')
+
+
+def test_cards_that_are_not_streamed_are_named_when_they_change(hub: Hub) -> None:
+    labeler, visitor = (hub.open(EVERYTHING, role, None) for role in (Role.LABELER, Role.VISITOR))
+    for stream in (labeler, visitor):
+        read_until(stream, 0)
+    for project_id in (PROJECT, new_id()):
+        hub.heard(GuidelineChanged(project_id=project_id, guideline_id=new_id(), version=1, count=1))
+    assert (labeler.outdated(), visitor.outdated()) == ([Card.GUIDELINES], [])
+    sent = messages(hub, hub.open(EVERYTHING, Role.MANAGER, None), lambda: True, lambda: False)
+    next(sent), next(sent)
+    hub.heard(GuidelineChanged(project_id=PROJECT, guideline_id=new_id(), version=2, count=2))
+    assert next(sent) == b'event: changed\ndata: {"cards":["to_do","guidelines"]}\n\n'
 
 
 def test_a_stop_ends_streams_and_refuses_new_ones(hub: Hub) -> None:
