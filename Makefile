@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 INSTALLED := test -x $(PYTHON) || { echo "nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up down status logs compose-secrets test check documents release-api bench lock bootstrap
+.PHONY: help up down status logs backup restore verify compose-secrets test check documents release-api bench lock bootstrap
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +20,16 @@ status: ## every process with its health
 
 logs: ## follow the logs; NAME=gateway for one process
 	@$(INSTALLED); $(PYTHON) -m deploy.local logs $(NAME)
+
+backup: ## copy databases and objects to the new folder DIR
+	@$(INSTALLED); $(PYTHON) -m deploy.backup --local create $(DIR)
+
+restore: ## bring the system back to the backup in DIR; what it holds now is lost; then make up
+	@$(INSTALLED); test -n "$(DIR)" || { echo "which backup? make restore DIR=..." >&2; exit 1; }
+	@$(PYTHON) -m deploy.local down && $(PYTHON) -m deploy.backup --local restore --replace $(DIR)
+
+verify: ## compare counters with labels, and objects with what promises them
+	@$(INSTALLED); $(PYTHON) -m deploy.backup --local verify
 
 compose-secrets: ## make the secrets that docker-compose.yml hands out, where they are missing
 	@python3 -m deploy.docker.credentials
