@@ -132,9 +132,7 @@ def compose(project_id: UUID, version: int, values: Mapping[str, int], updated: 
         submitted=sum(segment.count for segment in segments if segment.status is Status.SUBMITTED),
         reviewed=sum(s.count for s in segments if s.review in (Review.APPROVED, Review.REJECTED)),
         segments=segments,
-        objects={
-            key.removeprefix("objects/"): value for key, value in values.items() if key.startswith("objects/")
-        },
+        objects={key.removeprefix("objects/"): value for key, value in values.items() if key.startswith("objects/")},
         open_issues=values.get("open_issues", 0),
         updated=total if updated is None else updated,
     )

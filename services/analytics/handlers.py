@@ -103,8 +103,9 @@ def announce_counters(events: Sequence[LabelChanged]) -> None:
     projects = {event.project_id for event in events}
     with Database.of("analytics").session() as session:
         versions = session.execute(
-            sa.select(ProjectVersion.project_id, ProjectVersion.version)
-            .where(ProjectVersion.project_id.in_(projects), ~ProjectVersion.deleted)
+            sa.select(ProjectVersion.project_id, ProjectVersion.version).where(
+                ProjectVersion.project_id.in_(projects), ~ProjectVersion.deleted
+            )
         ).all()
     if versions:
         announce(CountersChanged(projects=tuple(Announced(project_id=p, version=v) for p, v in versions)))
@@ -117,9 +118,7 @@ def forget_project(session: Session, event: ProjectPurgeRequested) -> None:
     the projects service and the gateway.
     """
     session.execute(_LOCK_PROJECTS, {"projects": [event.project_id]})
-    session.execute(
-        sa.update(ProjectVersion).where(ProjectVersion.project_id == event.project_id).values(deleted=True)
-    )
+    session.execute(sa.update(ProjectVersion).where(ProjectVersion.project_id == event.project_id).values(deleted=True))
     for table in (Label, Counter):
         session.execute(sa.delete(table).where(table.project_id == event.project_id))
 

@@ -345,7 +345,9 @@ def _take_project(
         statement.on_conflict_do_update(
             index_elements=[ProjectCopy.project_id],
             set_={
-                "version": new.version, "deleted": new.deleted, "name": new.name,
+                "version": new.version,
+                "deleted": new.deleted,
+                "name": new.name,
                 "specification": new.specification,
             },
             where=new.version > ProjectCopy.version,

@@ -58,8 +58,9 @@ def test_a_label_is_counted_for_its_project_and_its_assignee(database: Database)
     assert (whole.total, whole.objects, whole.open_issues, whole.version) == (2, {class_id: 4}, 1, 1)
     assert (own.total, own.objects, own.open_issues, own.version) == (1, {class_id: 3}, 1, 1)
 
-    approved = mine.model_copy(update={"version": 2, "status": Status.SUBMITTED, "review": Review.APPROVED,
-                                       "assignee": None, "open_issues": 0})
+    approved = mine.model_copy(
+        update={"version": 2, "status": Status.SUBMITTED, "review": Review.APPROVED, "assignee": None, "open_issues": 0}
+    )
     fold(database, change(project_id, approved))
     whole, own = counters(database, project_id), counters(database, project_id, user_id)
     assert (whole.total, whole.submitted, whole.reviewed, whole.open_issues, whole.version) == (2, 1, 1, 0, 2)
@@ -135,16 +136,22 @@ def test_projectors_side_by_side_come_to_the_recount(database: Database, seed: i
             for version in range(1, chance.randint(2, 8)):
                 status, review = chance.choice(SEGMENTS)
                 state = a_state(
-                    version, label_id, status=status, review=review, assignee=chance.choice([None, *people]),
-                    objects={c: chance.randrange(5) for c in classes}, open_issues=chance.randrange(2),
-                    updated_at=NOON + timedelta(minutes=chance.randrange(300)), deleted=chance.random() < 0.1,
+                    version,
+                    label_id,
+                    status=status,
+                    review=review,
+                    assignee=chance.choice([None, *people]),
+                    objects={c: chance.randrange(5) for c in classes},
+                    open_issues=chance.randrange(2),
+                    updated_at=NOON + timedelta(minutes=chance.randrange(300)),
+                    deleted=chance.random() < 0.1,
                 )
                 events.append(change(project_id, state))
             newest.append((project_id, state))
 
     def project_them(seed: int) -> list[int]:
         mine = random.Random(seed)
-        half = events[:: 2] if seed % 2 else events[1:: 2]
+        half = events[::2] if seed % 2 else events[1::2]
         shuffled = mine.sample(half, len(half))
         seen = []
         while shuffled:
@@ -173,7 +180,8 @@ def stored(database: Database, projects: Sequence[UUID]) -> dict[tuple[UUID, UUI
     counter = models.Counter
     with database.session() as session:
         rows = session.execute(
-            sa.select(counter.project_id, counter.scope, counter.key, counter.value)
-            .where(counter.project_id.in_(projects))
+            sa.select(counter.project_id, counter.scope, counter.key, counter.value).where(
+                counter.project_id.in_(projects)
+            )
         )
         return {(row.project_id, row.scope, row.key): row.value for row in rows}

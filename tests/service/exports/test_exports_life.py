@@ -84,9 +84,17 @@ class Desk:
 
     def project(self, name: str, version: int) -> Project:
         return Project(
-            id=self.project_id, name=name, description="", data_type=DataType.IMAGE, visibility=Visibility.PRIVATE,
-            specification=self.specification, spec_version=1, version=version, created_at=TAKEN_AT,
-            updated_at=TAKEN_AT, created_by=SOMEBODY,
+            id=self.project_id,
+            name=name,
+            description="",
+            data_type=DataType.IMAGE,
+            visibility=Visibility.PRIVATE,
+            specification=self.specification,
+            spec_version=1,
+            version=version,
+            created_at=TAKEN_AT,
+            updated_at=TAKEN_AT,
+            created_by=SOMEBODY,
         )
 
     def create(self, **fields: Any) -> Export:
@@ -111,13 +119,22 @@ class Desk:
             self.store.put(key, data)
             written.append(Part(key=key, labels=len(labels), size=len(data)))
         manifest = Manifest(
-            project_id=self.project_id, snapshot_id=export_id, taken_at=TAKEN_AT, project_version=2,
-            specification=self.specification, labels=sum(map(len, parts)), objects=5, parts=tuple(written),
+            project_id=self.project_id,
+            snapshot_id=export_id,
+            taken_at=TAKEN_AT,
+            project_version=2,
+            specification=self.specification,
+            labels=sum(map(len, parts)),
+            objects=5,
+            parts=tuple(written),
         )
         key = f"snapshots/{export_id}/manifest.json"
         self.store.put(key, manifest.model_dump_json().encode())
         return SnapshotCompleted(
-            project_id=self.project_id, snapshot_id=export_id, manifest=key, labels=manifest.labels,
+            project_id=self.project_id,
+            snapshot_id=export_id,
+            manifest=key,
+            labels=manifest.labels,
             objects=manifest.objects,
         )
 
@@ -166,9 +183,7 @@ def test_from_the_asking_to_the_file(desk: Desk) -> None:
     asked = desk.create(name='My "cells"', filter=LabelFilter(status=(Status.SUBMITTED,)))
     assert (asked.state, asked.version) == (JobState.QUEUED, 1)
     assert desk.events(SnapshotRequested) == [
-        SnapshotRequested(
-            project_id=desk.project_id, snapshot_id=asked.id, filter={"status": ["submitted"]}
-        )
+        SnapshotRequested(project_id=desk.project_id, snapshot_id=asked.id, filter={"status": ["submitted"]})
     ]
     desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b'{"id":"a"}', b'{"id":"b"}'), (b'{"id":"c"}',)))
     running = desk.get(asked.id)
@@ -186,7 +201,8 @@ def test_from_the_asking_to_the_file(desk: Desk) -> None:
         "format": "labelyard",
         "version": 1,
         "project": {
-            "id": str(desk.project_id), "name": "Cells",
+            "id": str(desk.project_id),
+            "name": "Cells",
             "specification": desk.specification.model_dump(mode="json"),
         },
         "exported_at": "2026-11-23T09:30:00Z",
@@ -197,7 +213,9 @@ def test_from_the_asking_to_the_file(desk: Desk) -> None:
     assert desk.download(asked.id).content == response.content
     changes = desk.events(ExportChanged)
     assert [(event.version, event.state, event.done) for event in changes] == [
-        (1, "queued", 0), (2, "running", 0), (3, "done", 3),
+        (1, "queued", 0),
+        (2, "running", 0),
+        (3, "done", 3),
     ]
 
 
@@ -336,8 +354,12 @@ def test_a_lost_part_ends_the_export_as_failed(desk: Desk) -> None:
 def test_the_newest_copy_of_the_project_is_in_the_file(desk: Desk) -> None:
     def changed(name: str, version: int, *classes: ObjectClass) -> ProjectChanged:
         return ProjectChanged(
-            project_id=desk.project_id, version=version, name=name, data_type=DataType.IMAGE,
-            visibility=Visibility.PRIVATE, specification=Specification(object_classes=classes),
+            project_id=desk.project_id,
+            version=version,
+            name=name,
+            data_type=DataType.IMAGE,
+            visibility=Visibility.PRIVATE,
+            specification=Specification(object_classes=classes),
             spec_version=version,
         )
 
@@ -353,7 +375,9 @@ def test_the_newest_copy_of_the_project_is_in_the_file(desk: Desk) -> None:
     desk.take(handlers.project_changed, changed("New", 3))
     desk.take(handlers.project_changed, changed("Late", 2))
     assert exported() == {
-        "id": str(desk.project_id), "name": "New", "specification": Specification().model_dump(mode="json"),
+        "id": str(desk.project_id),
+        "name": "New",
+        "specification": Specification().model_dump(mode="json"),
     }
 
 

@@ -75,9 +75,7 @@ def save(desk: Desk, label_id: UUID, *boxes: tuple[float, float, float, float]) 
 
 
 def submit(desk: Desk, label_id: UUID) -> None:
-    request = ActOnLabel(
-        project_id=desk.project_id, label_id=label_id, action=LabelAction.SUBMIT, actor=MANAGER
-    )
+    request = ActOnLabel(project_id=desk.project_id, label_id=label_id, action=LabelAction.SUBMIT, actor=MANAGER)
     with desk.database.session() as session:
         actions.act(session, desk.owners, request)
 
@@ -134,9 +132,7 @@ def test_the_same_labels_give_the_same_bytes(desk: Desk) -> None:
     save(desk, desk.labels(2)[0], (1, 2, 3, 4))
     take(desk, one := new_id())
     take(desk, other := new_id())
-    bytes_of = [
-        [desk.store.get(part.key) for part in read(desk, snapshot_id)[0].parts] for snapshot_id in (one, other)
-    ]
+    bytes_of = [[desk.store.get(part.key) for part in read(desk, snapshot_id)[0].parts] for snapshot_id in (one, other)]
     assert bytes_of[0] == bytes_of[1]
 
 

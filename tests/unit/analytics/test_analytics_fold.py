@@ -70,9 +70,7 @@ def recount(events: list[LabelChanged]) -> dict[CounterKey, int]:
 
 
 @given(histories(), st.data())
-def test_any_order_and_repetition_comes_to_the_recount(
-    events: list[LabelChanged], data: st.DataObject
-) -> None:
+def test_any_order_and_repetition_comes_to_the_recount(events: list[LabelChanged], data: st.DataObject) -> None:
     known: dict[LabelKey, Counted] = {}
     counters: Counter[CounterKey] = Counter()
     left = list(events)
@@ -94,8 +92,12 @@ def test_a_reassigned_label_moves_from_one_person_to_the_other() -> None:
 
     def change(version: int, assignee: UUID | None) -> LabelChanged:
         state = LabelState(
-            label_id=label_id, version=version, status=Status.IN_PROGRESS, review=Review.NOT_SUBMITTED,
-            assignee=assignee, updated_at=NOON,
+            label_id=label_id,
+            version=version,
+            status=Status.IN_PROGRESS,
+            review=Review.NOT_SUBMITTED,
+            assignee=assignee,
+            updated_at=NOON,
         )
         return LabelChanged(project_id=project_id, labels=(state,))
 
@@ -112,8 +114,12 @@ def test_a_reassigned_label_moves_from_one_person_to_the_other() -> None:
 
 def test_compose_has_all_six_segments_and_adds_up() -> None:
     values = {
-        "segment/submitted/approved": 3, "segment/skipped/approved": 2, "segment/in_progress/rejected": 1,
-        "segment/in_progress/not_submitted": 4, "objects/a": 7, "open_issues": 1,
+        "segment/submitted/approved": 3,
+        "segment/skipped/approved": 2,
+        "segment/in_progress/rejected": 1,
+        "segment/in_progress/not_submitted": 4,
+        "objects/a": 7,
+        "open_issues": 1,
     }
     counters = compose(PROJECTS[0], 9, values, updated=None)
     assert [(s.status, s.review) for s in counters.segments] == list(SEGMENTS)

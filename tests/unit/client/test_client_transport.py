@@ -26,9 +26,7 @@ def test_an_answer_that_is_no_problem_document_is_still_an_api_error(server: Ser
     assert (caught.value.status, caught.value.code) == (413, "http_error")
 
 
-def test_not_now_is_asked_again_after_as_long_as_the_server_says(
-    server: Server, short_waits: list[float]
-) -> None:
+def test_not_now_is_asked_again_after_as_long_as_the_server_says(server: Server, short_waits: list[float]) -> None:
     busy = problem(503, "unavailable")
     busy.headers["Retry-After"] = "3"
     server.on("GET", "/me", busy, busy, Answer(200, {"id": "me"}))
