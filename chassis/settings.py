@@ -83,6 +83,8 @@ class Settings(BaseSettings):
     """Requests and streams that one gateway process handles at once."""
     streams_max: int | None = Field(default=None, ge=0)
     """Live streams among them, at most. Default: half of the threads."""
+    trusted_proxies: int = Field(default=0, ge=0, le=10)
+    """Reverse proxies before the gateway: so many entries of X-Forwarded-For are believed, counted from its end."""
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/]+/?$")
     """The address that people use. With https, the session cookie is sent over https only."""
 

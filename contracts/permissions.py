@@ -161,3 +161,27 @@ def scope_of(permission: Permission, role: Role | None) -> Scope | None:
 def permissions_of(role: Role) -> list[Permission]:
     """Everything that `role` may do, in the table's order."""
     return [permission for permission, roles in PERMISSIONS.items() if role in roles]
+
+
+class TokenScope(StrEnum):
+    """How much of what its user may do a personal access token may do: each all of the one before, and more."""
+
+    READ = "read"  # look, change nothing
+    WRITE = "write"  # work in projects and on the data library
+    FULL = "full"  # let people in, delete projects, look after the account itself
+
+    def covers(self, needed: "TokenScope") -> bool:
+        """Whether this is `needed` or more."""
+        order = tuple(TokenScope)
+        return order.index(self) >= order.index(needed)
+
+
+BEYOND_WRITE: Final = frozenset({Permission.DELETE_PROJECT, Permission.MANAGE_TEAM, Permission.INVITE})
+"""What a token needs full scope to change: a program that leaks its token must not let others in or destroy."""
+
+
+def token_scope_for(permission: Permission, *, reading: bool) -> TokenScope:
+    """The least scope of a token that may use `permission`, to read or to change something."""
+    if reading:
+        return TokenScope.READ
+    return TokenScope.FULL if permission in BEYOND_WRITE else TokenScope.WRITE

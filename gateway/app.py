@@ -8,6 +8,7 @@ from typing import Any
 from flask import Flask, Response, g, request
 from opentelemetry.trace import SpanKind
 from werkzeug.exceptions import NotFound
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chassis import context, metrics, tracing
 from chassis.logs import get_logger
@@ -28,6 +29,8 @@ def create_app(parts: Gateway) -> Flask:
     """The application over `parts`; nothing is started or connected."""
     app = Flask("gateway", static_folder=None)
     app.extensions["labelyard"] = parts
+    proxies = parts.settings.trusted_proxies
+    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
     problems.register(app)
     app.before_request(_begin)
     app.after_request(_finish)

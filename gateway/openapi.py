@@ -1,7 +1,7 @@
 """The OpenAPI 3.1 document, made of the routes; `python -m gateway.openapi [--check]` keeps gateway/openapi.json.
 
 Each operation says who may use it as `x-permission`: a permission of contracts.permissions, or a word of
-gateway.routing.Access.
+gateway.routing.Access; and as `x-token-scope` the least scope of a token for it.
 """
 
 import json
@@ -18,7 +18,7 @@ from pydantic_core import core_schema
 
 from contracts.permissions import PERMISSIONS, Permission, Role
 from gateway.problems import MEDIA_TYPE, ProblemDocument
-from gateway.routing import PREFIX, Access, Group, NoBody, NoQuery, Route
+from gateway.routing import PREFIX, Access, Group, NoBody, NoQuery, Route, least_scope
 from gateway.security import COOKIE, CSRF_HEADER
 
 PATH = Path(__file__).with_name("openapi.json")
@@ -99,6 +99,7 @@ def _operation(route: Route, models: _Models, schemas: dict[str, Any]) -> dict[s
         "tags": [route.tag],
         "summary": summary,
         "x-permission": route.access.value,
+        **_token_scope(route),
         "security": _security(route),
         "responses": _responses(route, models),
     }
@@ -165,6 +166,12 @@ def _security(route: Route) -> list[dict[str, list[str]]]:
     ways: list[dict[str, list[str]]] = [{"token": []}, session]
     visitors = isinstance(route.access, Permission) and Role.VISITOR in PERMISSIONS[route.access]
     return [*ways, {}] if visitors or route.access is Access.ASSET else ways
+
+
+def _token_scope(route: Route) -> dict[str, str]:
+    if route.access is Access.PUBLIC:
+        return {}
+    return {"x-token-scope": least_scope(route.access, reading=route.method == "GET")}
 
 
 def _has_body(route: Route) -> bool:

@@ -41,7 +41,7 @@ class Fault(BaseModel):
 
 
 class ProblemDocument(BaseModel):
-    """What every refusal looks like. `code` is stable; further members depend on it."""
+    """What every refusal looks like. `code` is stable; further members depend on it. `retry_after` in seconds."""
 
     type: str = Field(examples=["urn:labelyard:problem:not_found"])
     title: str
@@ -49,6 +49,7 @@ class ProblemDocument(BaseModel):
     detail: str
     code: str = Field(json_schema_extra={"enum": [*CODES]})
     correlation_id: str
+    retry_after: int | None = Field(default=None, exclude_if=lambda seconds: seconds is None)
     errors: list[Fault] | None = Field(default=None, exclude_if=lambda errors: errors is None)
 
 
@@ -68,7 +69,7 @@ def answer(problem: Problem, headers: Iterable[tuple[str, str]] = ()) -> Respons
     if problem.status == 401:
         response.headers["WWW-Authenticate"] = "Bearer"
     if problem.code in _RETRY_AFTER:
-        response.headers["Retry-After"] = str(_RETRY_AFTER[problem.code])
+        response.headers["Retry-After"] = str(problem.extra.get("retry_after", _RETRY_AFTER[problem.code]))
     return response
 
 

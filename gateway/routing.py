@@ -22,7 +22,7 @@ from pydantic_core import from_json
 from chassis.ids import new_id
 from contracts.errors import Problem
 from contracts.message import Strict
-from contracts.permissions import Permission
+from contracts.permissions import Permission, TokenScope, token_scope_for
 from gateway.asker import Asker
 from gateway.problems import invalid
 
@@ -36,9 +36,20 @@ class Access(StrEnum):
     """Who may use a route that is not about one project's permission."""
 
     PUBLIC = "public"
+    SELF = "self"  # every session and every token: who it stands for
+    ACCOUNT = "account"  # one's own account: every session, tokens of full scope that are for all projects
     SIGNED_IN = "signed_in"
     DATA_LIBRARY = "manage_any_project"  # owners, admins, and managers of any project
     ASSET = "read_asset"  # as the data library; with ?project_id=, whoever may read labels there
+
+
+def least_scope(access: Access | Permission, *, reading: bool) -> TokenScope:
+    """The least scope that a token needs for `access`."""
+    if access is Access.ACCOUNT:
+        return TokenScope.FULL
+    if isinstance(access, Permission):
+        return token_scope_for(access, reading=reading)
+    return TokenScope.READ if reading else TokenScope.WRITE
 
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]

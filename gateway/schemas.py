@@ -18,7 +18,7 @@ from contracts.enums import (
     Visibility,
 )
 from contracts.message import Message, Strict, Time
-from contracts.permissions import ProjectRole, Role
+from contracts.permissions import ProjectRole, Role, TokenScope
 from contracts.rpc.labels import Asset, AssetDraft, DataKey, LabelFilter
 from contracts.rpc.projects import FileName, Project
 
@@ -53,9 +53,21 @@ class LoginBody(Strict):
     password: str = Field(max_length=1000)
 
 
+class PasswordBody(Strict):
+    """`end_other_sessions`: all but the one that asks; access tokens stay as they are."""
+
+    current_password: str = Field(max_length=1000)
+    new_password: str = Field(min_length=8, max_length=1000)
+    end_other_sessions: bool = False
+
+
 class TokenBody(Strict):
+    """The token may do what its maker may, as far as `scope` goes and, with a `project_id`, in that project only."""
+
     name: str = Field(min_length=1, max_length=200)
     expires_at: Time | None = None
+    scope: TokenScope = TokenScope.FULL
+    project_id: UUID | None = None
 
 
 class DatasetBody(Strict):

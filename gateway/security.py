@@ -23,9 +23,10 @@ from contracts.rpc.projects import GetProject, Project
 from gateway.asker import Asker, Credentials
 from gateway.cache import Cache
 from gateway.calls import Calls
-from gateway.routing import Access
+from gateway.routing import Access, least_scope
 
 COOKIE = "labelyard_session"
+DEVICE_COOKIE = "labelyard_device"
 CSRF_HEADER = "X-CSRF-Token"
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -73,6 +74,8 @@ class Security:
         if access is Access.ASSET:
             project_id = _project_in_query(request)
             access = Permission.READ_LABELS if project_id else Access.DATA_LIBRARY
+        if principal is not None:
+            _check_limits(principal, access, project_id, reading=reading)
         if isinstance(access, Permission) and project_id is not None:
             return self.in_project(principal, credentials, project_id, access, reading=reading, deleted=deleted)
         if principal is None:
@@ -188,12 +191,25 @@ def manages_library(principal: Principal) -> bool:
 
 
 def _may(principal: Principal, access: Access | Permission) -> bool:
-    if access is Access.SIGNED_IN:
+    if access in (Access.SIGNED_IN, Access.SELF, Access.ACCOUNT):
         return True
     if access is Access.DATA_LIBRARY:
         return manages_library(principal)
     assert isinstance(access, Permission)  # outside of any project, only what somebody is in the team counts
     return scope_of(access, effective_role(principal.user.team_role, None, False)) is Scope.ALL
+
+
+def _check_limits(principal: Principal, access: Access | Permission, project_id: UUID | None, *, reading: bool) -> None:
+    """Refuse what the asker's token is not for; a session has no limits."""
+    needed = least_scope(access, reading=reading)
+    if not principal.scope.covers(needed):
+        raise Problem("forbidden", f"The token's scope is {principal.scope}; this takes {needed}.")
+    if principal.project_id is None or access is Access.SELF:
+        return
+    if project_id is None:
+        raise Problem("forbidden", "The token is for one project only.")
+    if project_id != principal.project_id:
+        raise Problem("not_found")  # whether there is such a project is not for this token to know
 
 
 def _check_csrf(request: Request, principal: Principal) -> None:

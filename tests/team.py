@@ -54,6 +54,12 @@ def sign_in(system: System, email: str, password: str) -> Person:
     return Person(user["name"], user["id"], user["email"], api)
 
 
+def new_token(system: System, person: Person, **limits: Any) -> Person:
+    """The same person, by a new token with `limits` (scope, project_id, expires_at)."""
+    secret = person.ok("POST", "/me/tokens", json={"name": "test", **limits})["secret"]
+    return Person(person.name, person.id, person.email, client(system, headers={"Authorization": f"Bearer {secret}"}))
+
+
 def owner_of(system: System) -> Person:
     """The first owner."""
     return sign_in(system, *system.owner)

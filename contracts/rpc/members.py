@@ -6,7 +6,7 @@ from pydantic import Field
 
 from contracts.enums import UserState
 from contracts.message import Message, Time
-from contracts.permissions import ProjectRole, TeamRole
+from contracts.permissions import ProjectRole, TeamRole, TokenScope
 from contracts.rpc import Command, Nothing, Query
 
 
@@ -23,7 +23,10 @@ class User(Message):
 
 
 class Principal(Message):
-    """Who a session cookie or a token stands for. `session_id` or `token_id` says by which."""
+    """Who a session cookie or a token stands for. `session_id` or `token_id` says by which.
+
+    `scope` and, with a value, `project_id` are what a token is limited to; a session is not.
+    """
 
     user: User
     session_id: UUID | None = None
@@ -31,20 +34,49 @@ class Principal(Message):
     csrf_token: str | None = Field(default=None, repr=False)  # of sessions only
     manages_any_project: bool = False
     expires_at: Time | None = None
+    scope: TokenScope = TokenScope.FULL
+    project_id: UUID | None = None
 
 
 class Session(Message):
-    """A new session. `secret` goes into the cookie and is never given out again."""
+    """A new session. `secret` goes into the cookie and is never given out again.
+
+    So does `device_secret` into another: who sends it with their next sign-in is known not to guess passwords.
+    """
 
     principal: Principal
     secret: str = Field(repr=False)
+    device_secret: str | None = Field(default=None, repr=False)
+
+
+class SessionEntry(Message):
+    """A session that has not ended. `device` is what it called itself; `last_used_at` is right to the hour."""
+
+    id: UUID
+    device: str
+    created_at: Time
+    last_used_at: Time
+    expires_at: Time
+    current: bool  # the asker's own
+
+
+class SessionPage(Message):
+    """Sessions, newest first."""
+
+    items: tuple[SessionEntry, ...]
+    next: str | None = None
 
 
 class Token(Message):
-    """A personal access token; `secret` only in the answer that made it, not when that command is sent again."""
+    """A personal access token; `secret` only in the answer that made it, not when that command is sent again.
+
+    It may do what its user may, as far as `scope` goes and, with a `project_id`, in that project only.
+    """
 
     id: UUID
     name: str
+    scope: TokenScope = TokenScope.FULL
+    project_id: UUID | None = None
     created_at: Time
     expires_at: Time | None = None
     last_used_at: Time | None = None
@@ -101,17 +133,54 @@ class RoleCounts(Message):
 
 
 class Login(Command[Session]):
-    """Sign in. Refused with `bad_credentials`; the same cost whether the address is known or not."""
+    """Sign in. Refused with `bad_credentials`; the same cost whether the mail address is known or not.
+
+    After too many wrong passwords `rate_limited`, with the seconds to wait as `retry_after`. They are counted by
+    `address`, the network address that the request came from, and by account; whoever sends the `device_secret` of
+    an earlier sign-in is not held up by what others do.
+    """
 
     email: str = Field(max_length=320)
     password: str = Field(max_length=1000, repr=False)
     device: str = Field(default="", max_length=400)
+    address: str | None = Field(default=None, max_length=100)
+    device_secret: str | None = Field(default=None, max_length=100, repr=False)
 
 
 class Logout(Command[Nothing]):
     """End a session."""
 
     session_id: UUID
+
+
+class ListSessions(Query[SessionPage]):
+    """A user's sessions; `current` is the one that asks."""
+
+    user_id: UUID
+    current: UUID | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class RevokeSession(Command[Nothing]):
+    """End a session of this user; one that has ended, or is somebody else's, is `not_found`."""
+
+    user_id: UUID
+    session_id: UUID
+
+
+class ChangePassword(Command[Nothing]):
+    """Give a user another password; a wrong present one is `bad_credentials`, too many of them `rate_limited`.
+
+    With `end_other_sessions`, all but `session_id` end, and no device but that of `device_secret` is known any more.
+    """
+
+    user_id: UUID
+    current_password: str = Field(max_length=1000, repr=False)
+    new_password: str = Field(min_length=8, max_length=1000, repr=False)
+    end_other_sessions: bool = False
+    session_id: UUID | None = None
+    device_secret: str | None = Field(default=None, max_length=100, repr=False)
 
 
 class ResolveSession(Query[Principal]):
@@ -127,11 +196,13 @@ class ResolveToken(Query[Principal]):
 
 
 class CreateToken(Command[Token]):
-    """Make a personal access token."""
+    """Make a personal access token; with a `project_id`, one for that project only."""
 
     user_id: UUID
     name: str = Field(min_length=1, max_length=200)
     expires_at: Time | None = None
+    scope: TokenScope = TokenScope.FULL
+    project_id: UUID | None = None
 
 
 class ListTokens(Query[TokenPage]):

@@ -1,43 +1,65 @@
-"""Signing in and out, and one's own tokens."""
+"""Signing in and out, and one's own account: sessions, password, tokens."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from flask import after_this_request, request
 from flask.wrappers import Response
 
+from chassis.logs import get_logger
+from contracts.errors import Problem
+from contracts.permissions import Permission
 from contracts.rpc.members import (
+    ChangePassword,
     CreateToken,
+    ListSessions,
     ListTokens,
     Login,
     Logout,
     Principal,
+    RevokeSession,
     RevokeToken,
+    SessionPage,
     Token,
     TokenPage,
 )
+from gateway.address import client_address
 from gateway.asker import Asker
-from gateway.routing import Access, Group
-from gateway.schemas import LoginBody, PageQuery, TokenBody
-from gateway.security import COOKIE
+from gateway.routing import PREFIX, Access, Group
+from gateway.schemas import LoginBody, PageQuery, PasswordBody, TokenBody
+from gateway.security import COOKIE, DEVICE_COOKIE
 from gateway.state import busy, gateway
 
-group = Group("account", "Sign in and out; personal access tokens")
+group = Group("account", "Sign in and out; one's own sessions, password and personal access tokens")
+
+log = get_logger()
+
+DEVICE_COOKIE_LIFE = timedelta(days=400)
+"""As long as browsers keep a cookie at most; the members service forgets a device sooner."""
 
 
 @group.route("POST", "/auth/login", Access.PUBLIC)
 def login(body: LoginBody) -> Principal:
     """Sign in: sets the session cookie.
 
-    Send the `csrf_token` of the answer as `X-CSRF-Token` with everything that changes something.
+    Send the `csrf_token` of the answer as `X-CSRF-Token` with everything that changes something. After too many
+    wrong passwords the answer is `rate_limited`; a second cookie tells the devices that others do not hold up.
     """
-    with gateway().logins.one() as free:
-        if not free:
-            raise busy("people sign in")
-        device = request.headers.get("User-Agent", "")[:400]
-        session = gateway().calls(Login(email=body.email, password=body.password, device=device))
+    with _one_password("people sign in"):
+        session = gateway().calls(
+            Login(
+                email=body.email,
+                password=body.password,
+                device=request.headers.get("User-Agent", "")[:400],
+                address=client_address(request),
+                device_secret=_device_secret(),
+            )
+        )
 
     @after_this_request
-    def set_cookie(response: Response) -> Response:
+    def set_cookies(response: Response) -> Response:
         response.set_cookie(
             COOKIE,
             session.secret,
@@ -46,6 +68,16 @@ def login(body: LoginBody) -> Principal:
             samesite="Lax",
             secure=_is_https(),
         )
+        if session.device_secret is not None:
+            response.set_cookie(
+                DEVICE_COOKIE,
+                session.device_secret,
+                max_age=DEVICE_COOKIE_LIFE,
+                path=PREFIX,
+                httponly=True,
+                samesite="Lax",
+                secure=_is_https(),
+            )
         return response
 
     return session.principal
@@ -65,31 +97,107 @@ def logout(asker: Asker, key: str) -> None:
         return response
 
 
-@group.route("GET", "/me", Access.SIGNED_IN)
+@group.route("GET", "/me", Access.SELF)
 def me(asker: Asker) -> Principal:
-    """Who is signed in."""
+    """Who is signed in, and what their token is limited to."""
     assert asker.principal is not None
     return asker.principal
 
 
-@group.route("GET", "/me/tokens", Access.SIGNED_IN)
+@group.route("POST", "/me/password", Access.ACCOUNT)
+def change_password(asker: Asker, body: PasswordBody, key: str) -> None:
+    """Change one's password; a wrong present one is `bad_credentials`, too many of them are `rate_limited`."""
+    assert asker.principal is not None
+    with _one_password("passwords are checked"):
+        gateway().calls(
+            ChangePassword(
+                user_id=asker.user_id,
+                current_password=body.current_password,
+                new_password=body.new_password,
+                end_other_sessions=body.end_other_sessions,
+                session_id=asker.principal.session_id,
+                device_secret=_device_secret(),
+                idempotency_key=key,
+            )
+        )
+    gateway().security.drop_user(asker.user_id)
+
+
+@group.route("GET", "/me/sessions", Access.ACCOUNT)
+def list_sessions(asker: Asker, query: PageQuery) -> SessionPage:
+    """One's own sessions, newest first."""
+    assert asker.principal is not None
+    question = ListSessions(
+        user_id=asker.user_id, current=asker.principal.session_id, cursor=query.cursor, limit=query.limit
+    )
+    return gateway().calls(question)
+
+
+@group.route("DELETE", "/me/sessions/{session_id}", Access.ACCOUNT)
+def revoke_session(asker: Asker, session_id: UUID, key: str) -> None:
+    """End a session: whoever has its cookie is signed out, and their live streams end."""
+    gateway().calls(RevokeSession(user_id=asker.user_id, session_id=session_id, idempotency_key=key))
+    gateway().security.drop_user(asker.user_id)
+
+
+@group.route("GET", "/me/tokens", Access.ACCOUNT)
 def list_tokens(asker: Asker, query: PageQuery) -> TokenPage:
     """One's own tokens, without their secrets."""
     return gateway().calls(ListTokens(user_id=asker.user_id, cursor=query.cursor, limit=query.limit))
 
 
-@group.route("POST", "/me/tokens", Access.SIGNED_IN, status=201, location="/me/tokens/{id}")
+@group.route("POST", "/me/tokens", Access.ACCOUNT, status=201, location="/me/tokens/{id}")
 def create_token(asker: Asker, body: TokenBody, key: str) -> Token:
-    """Make a token; its secret is told only now."""
-    command = CreateToken(user_id=asker.user_id, name=body.name, expires_at=body.expires_at, idempotency_key=key)
-    return gateway().calls(command)
+    """Make a token; its secret is told only now. One that is made with a token does not outlive that."""
+    assert asker.principal is not None
+    if body.project_id is not None:
+        gateway().security.in_project(
+            asker.principal, asker.credentials, body.project_id, Permission.READ_PROJECT, reading=False
+        )
+    return gateway().calls(
+        CreateToken(
+            user_id=asker.user_id,
+            name=body.name,
+            expires_at=_end_of_token(asker.principal, body.expires_at),
+            scope=body.scope,
+            project_id=body.project_id,
+            idempotency_key=key,
+        )
+    )
 
 
-@group.route("DELETE", "/me/tokens/{token_id}", Access.SIGNED_IN)
+@group.route("DELETE", "/me/tokens/{token_id}", Access.ACCOUNT)
 def revoke_token(asker: Asker, token_id: UUID, key: str) -> None:
     """End a token."""
     gateway().calls(RevokeToken(user_id=asker.user_id, token_id=token_id, idempotency_key=key))
     gateway().security.drop_user(asker.user_id)
+
+
+@contextmanager
+def _one_password(what: str) -> Iterator[None]:
+    """Room for one slow hash, in the block; who guesses wrong in it is in the log with their address."""
+    with gateway().logins.one() as free:
+        if not free:
+            raise busy(what)
+        try:
+            yield
+        except Problem as problem:
+            if problem.code in ("bad_credentials", "rate_limited"):
+                log.warning("password refused", code=problem.code, address=client_address(request))
+            raise
+
+
+def _device_secret() -> str | None:
+    secret = request.cookies.get(DEVICE_COOKIE, "")
+    return secret if 0 < len(secret) <= 100 else None
+
+
+def _end_of_token(maker: Principal, wanted: datetime | None) -> datetime | None:
+    if maker.token_id is None or maker.expires_at is None:
+        return wanted
+    if wanted is not None and wanted > maker.expires_at:
+        raise Problem("forbidden", "A token can't make one that outlives it.")
+    return wanted or maker.expires_at
 
 
 def _is_https() -> bool:

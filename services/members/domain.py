@@ -1,9 +1,13 @@
 """Rules of users, their credentials and their roles: plain Python, no I/O."""
 
 import hashlib
+import json
 import secrets
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
+from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
 from contracts.permissions import ProjectRole
@@ -13,6 +17,12 @@ SESSION_LIFE: Final = timedelta(days=14)
 
 USE_STEP: Final = timedelta(hours=1)
 """Uses of a session or token are written down at most this often: reading who asks must not write every time."""
+
+DEVICE_LIFE: Final = timedelta(days=180)
+"""A device is forgotten when its user has not signed in from it for so long."""
+
+DEVICES_KNOWN: Final = 100
+"""How many devices of one user are remembered: those that were used last."""
 
 TOKEN_PREFIX: Final = "ly_"  # noqa: S105  # no secret, the sign of one
 """Personal access tokens start so: people and secret scanners see what they have found."""
@@ -26,8 +36,8 @@ def email_key(email: str) -> str:
     return unicodedata.normalize("NFC", email.strip()).casefold()
 
 
-def new_session_secret() -> str:
-    """A secret for a session cookie: 256 random bits in URL-safe base64."""
+def new_secret() -> str:
+    """A secret for a cookie: 256 random bits in URL-safe base64."""
     return secrets.token_urlsafe(32)
 
 
@@ -70,3 +80,82 @@ def moved(before: ProjectRole | None, after: ProjectRole | None) -> dict[Project
         if after is not None:
             changes[after] = 1
     return changes
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """How often passwords may be guessed: `burst` times at once, then once each `pause`.
+
+    All that is remembered of a bucket is when it will be full again, and of a full one nothing (the generic cell rate
+    algorithm of ITU-T I.371, with the bucket's fill as a time).
+    """
+
+    burst: int
+    pause: timedelta
+
+    def wait(self, full_at: datetime, now: datetime) -> timedelta:
+        """How long until there is a guess to take; zero if there is one."""
+        return max(timedelta(), self.taken(full_at, now) - self.burst * self.pause - now)
+
+    def taken(self, full_at: datetime, now: datetime) -> datetime:
+        """When the bucket will be full again after one more guess is taken."""
+        return max(full_at, now) + self.pause
+
+    def given_back(self, full_at: datetime) -> datetime:
+        """The same after a guess is given back that was none."""
+        return full_at - self.pause
+
+
+BY_ADDRESS: Final = Bucket(60, timedelta(seconds=10))
+"""All that comes from one network address: an office behind one is let mistype, a list of passwords is not tried."""
+
+BY_ADDRESS_AND_ACCOUNT: Final = Bucket(10, timedelta(minutes=10))
+"""One account from one address. Smaller and slower than BY_ACCOUNT, so that no address alone can empty that."""
+
+BY_ACCOUNT: Final = Bucket(50, timedelta(minutes=2))
+"""One account, wherever from: what many addresses together can try."""
+
+BY_DEVICE: Final = Bucket(10, timedelta(minutes=1))
+"""One account from a device that has signed in to it before: in place of all others, so that nobody can lock it out."""
+
+BY_PASSWORD_CHANGE: Final = Bucket(10, timedelta(minutes=10))
+"""The present password, asked of somebody who is signed in."""
+
+
+def sign_in_guards(account: str, address: str | None, device_secret: str | None) -> Mapping[bytes, Bucket]:
+    """The buckets that a sign-in must take a guess of, by what they are remembered under.
+
+    `account` is what addresses are compared by, whether anybody has it or not; `address` the network address;
+    `device_secret` only that of a device that is known for the account.
+    """
+    if device_secret is not None:
+        return {_guard("device", account, device_secret): BY_DEVICE}
+    guards = {_guard("account", account): BY_ACCOUNT}
+    if address is not None:
+        place = network(address)
+        guards[_guard("address", place)] = BY_ADDRESS
+        guards[_guard("address and account", place, account)] = BY_ADDRESS_AND_ACCOUNT
+    return guards
+
+
+def password_change_guards(user_id: str) -> Mapping[bytes, Bucket]:
+    """The same for a change of password."""
+    return {_guard("password change", user_id): BY_PASSWORD_CHANGE}
+
+
+def network(address: str) -> str:
+    """What network addresses are counted by: IPv4's one by one, IPv6's by the /64 that one customer has."""
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return address
+    if not isinstance(parsed, IPv6Address):
+        return str(parsed)
+    if parsed.ipv4_mapped is not None:
+        return str(parsed.ipv4_mapped)
+    return str(ip_network((int(parsed), 64), strict=False))
+
+
+def _guard(*parts: str) -> bytes:
+    # hashed: of one size, and no list of who signs in from where
+    return hashlib.sha256(json.dumps(parts).encode()).digest()

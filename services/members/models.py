@@ -10,7 +10,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis.tables import attach
 from contracts.enums import UserState
-from contracts.permissions import ProjectRole, TeamRole
+from contracts.permissions import ProjectRole, TeamRole, TokenScope
 
 
 class Base(DeclarativeBase):
@@ -74,11 +74,34 @@ class TokenRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"))
     name: Mapped[str]
+    scope: Mapped[TokenScope] = mapped_column(_word(TokenScope), server_default="full")
+    project_id: Mapped[UUID | None]  # the only one that it is for
     secret_hash: Mapped[bytes]
     created_at: Mapped[datetime]
     expires_at: Mapped[datetime | None]
     last_used_at: Mapped[datetime | None]  # to the hour
     revoked_at: Mapped[datetime | None]
+
+
+class KnownDeviceRow(Base):
+    """A device that its user has signed in from. One browser has one secret, whoever signs in with it."""
+
+    __tablename__ = "known_devices"
+    __table_args__ = (sa.Index("known_devices_of_user", "user_id", "expires_at"),)
+
+    secret_hash: Mapped[bytes] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"), primary_key=True)
+    expires_at: Mapped[datetime]
+
+
+class GuardRow(Base):
+    """A bucket of guesses at passwords that is not full: domain.Bucket."""
+
+    __tablename__ = "password_guards"
+    __table_args__ = (sa.Index("password_guards_by_end", "full_at"),)
+
+    key: Mapped[bytes] = mapped_column(primary_key=True)
+    full_at: Mapped[datetime]
 
 
 class MembershipRow(Base):

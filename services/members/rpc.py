@@ -8,11 +8,13 @@ from contracts.rpc import Nothing
 from contracts.rpc.members import (
     AddMember,
     ChangeMember,
+    ChangePassword,
     CountRoles,
     CreateToken,
     GetRole,
     ListMembers,
     ListProjectRoles,
+    ListSessions,
     ListTokens,
     Login,
     Logout,
@@ -23,10 +25,12 @@ from contracts.rpc.members import (
     RemoveMember,
     ResolveSession,
     ResolveToken,
+    RevokeSession,
     RevokeToken,
     RoleAnswer,
     RoleCounts,
     Session,
+    SessionPage,
     Token,
     TokenPage,
 )
@@ -42,12 +46,34 @@ class Members(Service):
 
     @rpc(transaction=False)
     def login(self, request: Login) -> Session:
-        return sessions.login(self.database, self.passwords, request.email, request.password, request.device)
+        return sessions.login(
+            self.database,
+            self.passwords,
+            request.email,
+            request.password,
+            request.device,
+            request.address,
+            request.device_secret,
+        )
 
     @rpc
     def logout(self, session: Transaction, request: Logout) -> Nothing:
         sessions.logout(session, request.session_id)
         return Nothing()
+
+    @rpc
+    def list_sessions(self, session: Transaction, request: ListSessions) -> SessionPage:
+        return sessions.list_sessions(session, request.user_id, request.current, request.cursor, request.limit)
+
+    @rpc
+    def revoke_session(self, session: Transaction, request: RevokeSession) -> Nothing:
+        sessions.revoke_session(session, request.user_id, request.session_id)
+        return Nothing()
+
+    @rpc(transaction=False)
+    def change_password(self, request: ChangePassword) -> Nothing:
+        with sessions.password_change(self.database, self.passwords, request) as change:
+            return self.transact(request, change)
 
     @rpc
     def resolve_session(self, session: Transaction, request: ResolveSession) -> Principal:
@@ -59,7 +85,9 @@ class Members(Service):
 
     @rpc
     def create_token(self, session: Transaction, request: CreateToken) -> Token:
-        return tokens.create_token(session, request.user_id, request.name, request.expires_at)
+        return tokens.create_token(
+            session, request.user_id, request.name, request.expires_at, request.scope, request.project_id
+        )
 
     @rpc
     def list_tokens(self, session: Transaction, request: ListTokens) -> TokenPage:

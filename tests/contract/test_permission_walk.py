@@ -14,7 +14,17 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from contracts.permissions import Permission, ProjectRole, Role, Scope, TeamRole, effective_role, scope_of
+from contracts.permissions import (
+    BEYOND_WRITE,
+    Permission,
+    ProjectRole,
+    Role,
+    Scope,
+    TeamRole,
+    TokenScope,
+    effective_role,
+    scope_of,
+)
 from deploy.local.system import System
 from gateway.routing import Access
 from tests.documented import document
@@ -26,6 +36,7 @@ from tests.team import (
     new_guideline,
     new_labels,
     new_project,
+    new_token,
     owner_of,
     stored_assets,
     stranger,
@@ -128,6 +139,7 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "import_id": started["id"],
         "export_id": export["id"],
         "name": dataset,
+        "session_id": str(uuid4()),
         "token_id": owner.ok("POST", "/me/tokens", json={"name": "to walk on"})["id"],
     }
     return Ground(project_id, public, values, other_label=labels[1])
@@ -174,6 +186,37 @@ def test_what_may_be_read_is_answered(operation: Operation, world: World) -> Non
             if _expected(operation, team_role, roles, ground) == LET_IN:
                 with _open(operation, person, ground) as response:
                     assert response.status_code in (200, 302), f"{person.name} in a {_kind(ground)} project"
+
+
+@pytest.fixture(scope="module")
+def tokens(system: System, world: World) -> dict[tuple[TokenScope, str | None], Person]:
+    """The owner, by tokens of every scope, for all projects and for one."""
+    return {
+        (scope, project_id): new_token(system, world.owner, scope=scope, project_id=project_id)
+        for scope in TokenScope
+        for project_id in (None, world.home.id, world.elsewhere.id)
+    }
+
+
+@each_operation
+def test_a_token_does_what_it_is_for_and_nothing_else(
+    operation: Operation, world: World, tokens: dict[tuple[TokenScope, str | None], Person]
+) -> None:
+    for (scope, project_id), person in tokens.items():
+        response = _ask(operation, person, world.home, params={"nobody-knows-this": "1"})
+        expected = _expected_of_token(operation, scope, project_id, world.home)
+        assert response.status_code == expected, f"{scope} for {project_id}: {response.text}"
+        if operation.permission == Access.ASSET:
+            response = _ask(operation, person, world.home, params={"project_id": world.home.id})
+            assert response.status_code == (302 if project_id in (None, world.home.id) else 404)
+
+
+def test_a_token_for_one_project_does_not_tell_whether_there_are_others(
+    world: World, tokens: dict[tuple[TokenScope, str | None], Person]
+) -> None:
+    person = tokens[TokenScope.FULL, world.home.id]
+    hidden, nowhere = (person.api.get(f"/projects/{project_id}") for project_id in (world.elsewhere.id, uuid4()))
+    assert {**hidden.json(), "correlation_id": ""} == {**nowhere.json(), "correlation_id": ""}
 
 
 BODIES: dict[str, Any] = {
@@ -272,7 +315,7 @@ def _expected(operation: Operation, team_role: TeamRole | None, roles: dict[str,
     match operation.permission:
         case Access.PUBLIC:
             return LET_IN
-        case Access.SIGNED_IN:
+        case Access.SIGNED_IN | Access.SELF | Access.ACCOUNT:
             return LET_IN if signed_in else refused
         case Access.DATA_LIBRARY | Access.ASSET:
             return LET_IN if managing or ProjectRole.MANAGER in roles.values() else refused
@@ -283,6 +326,26 @@ def _expected(operation: Operation, team_role: TeamRole | None, roles: dict[str,
     if role is None:
         return 404 if signed_in else 401
     return refused if scope_of(permission, role) is None else LET_IN
+
+
+def _expected_of_token(operation: Operation, scope: TokenScope, project_id: str | None, ground: Ground) -> int:
+    """The same for somebody who may do everything, by a token that may not."""
+    order = (TokenScope.READ, TokenScope.WRITE, TokenScope.FULL)
+    if operation.permission == Access.PUBLIC:
+        return LET_IN
+    if operation.permission == Access.ACCOUNT:
+        needed = TokenScope.FULL
+    elif operation.method == "GET":
+        needed = TokenScope.READ
+    else:
+        needed = TokenScope.FULL if operation.permission in BEYOND_WRITE else TokenScope.WRITE
+    if order.index(scope) < order.index(needed):
+        return 403
+    if project_id is None or operation.permission == Access.SELF:
+        return LET_IN
+    if "{project_id}" not in operation.path:
+        return 403
+    return LET_IN if project_id == ground.id else 404
 
 
 def _kind(ground: Ground) -> str:

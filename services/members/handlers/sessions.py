@@ -1,5 +1,7 @@
-"""Signing in and out, and whom a session cookie stands for."""
+"""Signing in and out, whom a session cookie stands for, and the password."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -7,38 +9,55 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session as Transaction
 
+from chassis import paging
 from chassis.database import Database
 from chassis.ids import new_id
 from contracts.enums import UserState
 from contracts.errors import Problem
-from contracts.rpc.members import Principal, Session
+from contracts.rpc import Nothing
+from contracts.rpc.members import ChangePassword, Principal, Session, SessionEntry, SessionPage
 from services.members import domain
+from services.members.handlers import devices, guards
 from services.members.handlers.users import find_by_email, to_user, user_changed
 from services.members.models import DeletedProject, MembershipRow, SessionRow, UserRow
 from services.members.passwords import Passwords
 
 
-def login(database: Database, passwords: Passwords, email: str, password: str, device: str) -> Session:
-    """Sign in; Problem `bad_credentials`, or `busy`. No connection is held while the password is checked."""
+def login(
+    database: Database,
+    passwords: Passwords,
+    email: str,
+    password: str,
+    device: str = "",
+    address: str | None = None,
+    device_secret: str | None = None,
+) -> Session:
+    """Sign in; Problem `bad_credentials`, `rate_limited` or `busy`.
+
+    No connection is held while the password is checked. Nothing differs where nobody has the address.
+    """
     with database.session() as session:
         found = find_by_email(session, email)
-        user = found if found is not None and found.state is UserState.ACTIVE else None
-    matches = passwords.matches(user.password_hash if user else None, password)
-    if user is None or not matches:
-        raise Problem("bad_credentials")
-    renewed = passwords.hash(password) if passwords.outdated(user.password_hash) else None
+        at_home = devices.users_of(session, device_secret)
+    user = found if found is not None and found.state is UserState.ACTIVE else None
+    known = device_secret if user is not None and user.id in at_home else None
+    with guards.guess(database, domain.sign_in_guards(domain.email_key(email), address, known)):
+        matches = passwords.matches(user.password_hash if user else None, password)
+        if user is None or not matches:
+            raise Problem("bad_credentials")
+        renewed = passwords.hash(password) if passwords.outdated(user.password_hash) else None
     with database.session() as session:
         if renewed is not None:
             _renew(session, user, renewed)
-        return start_session(session, user, device)
+        return start_session(session, user, device, device_secret)
 
 
-def start_session(session: Transaction, user: UserRow, device: str) -> Session:
-    """A new session of somebody who has proved who they are."""
+def start_session(session: Transaction, user: UserRow, device: str, device_secret: str | None = None) -> Session:
+    """A new session of somebody who has proved who they are; their device is known from now on."""
     now = datetime.now(UTC)
     # A user's ended sessions are swept whenever they make a new one: no sweeper of its own is needed.
     session.execute(sa.delete(SessionRow).where(SessionRow.user_id == user.id, SessionRow.expires_at <= now))
-    secret = domain.new_session_secret()
+    secret = domain.new_secret()
     row = SessionRow(
         id=new_id(),
         user_id=user.id,
@@ -51,7 +70,11 @@ def start_session(session: Transaction, user: UserRow, device: str) -> Session:
     session.add(row)
     session.flush()
     manages = bool(session.scalar(sa.select(manages_any_project(user.id))))
-    return Session(principal=_principal(user, row, secret, manages), secret=secret)
+    return Session(
+        principal=_principal(user, row, secret, manages),
+        secret=secret,
+        device_secret=devices.remember(session, user.id, device_secret),
+    )
 
 
 def logout(session: Transaction, session_id: UUID) -> None:
@@ -60,6 +83,54 @@ def logout(session: Transaction, session_id: UUID) -> None:
     user_id = session.scalar(ended)
     if user_id is not None:
         user_changed(session, user_id, revoked_sessions=(session_id,))
+
+
+def list_sessions(
+    session: Transaction, user_id: UUID, current: UUID | None, cursor: str | None, limit: int
+) -> SessionPage:
+    """A user's sessions that have not ended, newest first."""
+    query = sa.select(SessionRow).where(SessionRow.user_id == user_id, SessionRow.expires_at > datetime.now(UTC))
+    if cursor:
+        (last,) = paging.decode(cursor, UUID)
+        query = query.where(SessionRow.id < last)
+    rows = session.scalars(query.order_by(SessionRow.id.desc()).limit(limit + 1)).all()
+    more = paging.encode(rows[limit - 1].id) if len(rows) > limit else None
+    return SessionPage(items=tuple(_to_entry(row, current) for row in rows[:limit]), next=more)
+
+
+def revoke_session(session: Transaction, user_id: UUID, session_id: UUID) -> None:
+    """End a session of this user; Problem `not_found` if they have none such."""
+    if not _end_sessions(session, user_id, SessionRow.id == session_id):
+        raise Problem("not_found", "You have no such session.")
+
+
+@contextmanager
+def password_change(
+    database: Database, passwords: Passwords, request: ChangePassword
+) -> Iterator[Callable[[Transaction], Nothing]]:
+    """What is to be done in a transaction to change a password; Problem `bad_credentials`, `rate_limited`, `busy`.
+
+    Hashing belongs in no transaction. A wrong password is refused in it all the same: a command that is sent again,
+    when the password is another already, gets the answer that it got before.
+    """
+    with database.session() as session:
+        user = session.get(UserRow, request.user_id)
+    if user is None or user.state is not UserState.ACTIVE:
+        raise Problem("unauthenticated")
+    with guards.guess(database, domain.password_change_guards(str(user.id))):
+        right = passwords.matches(user.password_hash, request.current_password)
+        new = passwords.hash(request.new_password) if right else None
+
+        def change(session: Transaction) -> Nothing:
+            if new is None or not _renew(session, user, new):
+                raise Problem("bad_credentials", "The present password is wrong.")
+            if request.end_other_sessions:
+                others = SessionRow.id != request.session_id if request.session_id else sa.true()
+                _end_sessions(session, user.id, others)
+                devices.forget(session, user.id, but=request.device_secret)
+            return Nothing()
+
+        yield change
 
 
 def resolve_session(session: Transaction, secret: str) -> Principal:
@@ -97,10 +168,31 @@ def _principal(user: UserRow, row: SessionRow, secret: str, manages: bool) -> Pr
     )
 
 
-def _renew(session: Transaction, user: UserRow, password_hash: str) -> None:
-    # only where the password is still the one that was checked
-    session.execute(
+def _to_entry(row: SessionRow, current: UUID | None) -> SessionEntry:
+    return SessionEntry(
+        id=row.id,
+        device=row.device,
+        created_at=row.created_at,
+        last_used_at=row.last_used_at,
+        expires_at=row.expires_at,
+        current=row.id == current,
+    )
+
+
+def _end_sessions(session: Transaction, user_id: UUID, which: sa.ColumnElement[bool]) -> bool:
+    """End those of a user's sessions and tell the world; whether there were any."""
+    ended = sa.delete(SessionRow).where(SessionRow.user_id == user_id, which).returning(SessionRow.id)
+    ids = tuple(session.scalars(ended))
+    if ids:
+        user_changed(session, user_id, revoked_sessions=ids)
+    return bool(ids)
+
+
+def _renew(session: Transaction, user: UserRow, password_hash: str) -> bool:
+    """Store another hash; whether the password was still the one that was checked."""
+    stored = (
         sa.update(UserRow)
-        .where(UserRow.id == user.id, UserRow.password_hash == user.password_hash)
+        .where(UserRow.id == user.id, UserRow.password_hash == user.password_hash, UserRow.state == UserState.ACTIVE)
         .values(password_hash=password_hash)
     )
+    return session.scalar(stored.returning(UserRow.id)) is not None

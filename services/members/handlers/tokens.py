@@ -10,6 +10,7 @@ from chassis import paging
 from chassis.ids import new_id
 from contracts.enums import UserState
 from contracts.errors import Problem
+from contracts.permissions import TokenScope
 from contracts.rpc.members import Principal, Token, TokenPage
 from services.members import domain
 from services.members.handlers.sessions import manages_any_project
@@ -18,7 +19,13 @@ from services.members.models import TokenRow, UserRow
 
 
 def create_token(
-    session: Session, user_id: UUID, name: str, expires_at: datetime | None = None, secret: str | None = None
+    session: Session,
+    user_id: UUID,
+    name: str,
+    expires_at: datetime | None = None,
+    scope: TokenScope = TokenScope.FULL,
+    project_id: UUID | None = None,
+    secret: str | None = None,
 ) -> Token:
     """Make a token, of `secret` or a new one; Problem `not_found` where there is no such active user."""
     # locked, so that nobody who is being deleted keeps a token made meanwhile
@@ -30,6 +37,8 @@ def create_token(
         id=new_id(),
         user_id=user_id,
         name=name,
+        scope=scope,
+        project_id=project_id,
         secret_hash=domain.hash_secret(secret),
         created_at=datetime.now(UTC),
         expires_at=expires_at,
@@ -75,13 +84,22 @@ def resolve_token(session: Session, secret: str) -> Principal:
     row, user, manages = found
     if domain.use_is_news(row.last_used_at, now):
         row.last_used_at = now
-    return Principal(user=to_user(user), token_id=row.id, manages_any_project=manages, expires_at=row.expires_at)
+    return Principal(
+        user=to_user(user),
+        token_id=row.id,
+        manages_any_project=manages,
+        expires_at=row.expires_at,
+        scope=row.scope,
+        project_id=row.project_id,
+    )
 
 
 def _to_token(row: TokenRow, secret: str | None = None) -> Token:
     return Token(
         id=row.id,
         name=row.name,
+        scope=row.scope,
+        project_id=row.project_id,
         created_at=row.created_at,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,

@@ -17,17 +17,20 @@ from contracts.permissions import ProjectRole
 from contracts.rpc.members import (
     AddMember,
     ChangeMember,
+    ChangePassword,
     CountRoles,
     CreateToken,
     GetRole,
     ListMembers,
     ListProjectRoles,
+    ListSessions,
     ListTokens,
     Login,
     Logout,
     RemoveMember,
     ResolveSession,
     ResolveToken,
+    RevokeSession,
     RevokeToken,
     RoleCounts,
 )
@@ -63,6 +66,17 @@ def test_every_method(members: RpcClient) -> None:
     assert token.secret is not None
     assert members.call(ResolveToken(secret=token.secret), DEADLINE).user.id == user_id
     assert [each.id for each in members.call(ListTokens(user_id=user_id), DEADLINE).items] == [token.id]
+    mine = signed_in.principal.session_id
+    (listed,) = members.call(ListSessions(user_id=user_id, current=mine), DEADLINE).items
+    assert (listed.id, listed.device, listed.current) == (mine, "test", True)
+    other = members.call(Login(email=email, password=PASSWORD, address="192.0.2.1"), DEADLINE).principal.session_id
+    assert other is not None
+    members.call(RevokeSession(user_id=user_id, session_id=other), DEADLINE)
+    changed = ChangePassword(
+        user_id=user_id, current_password=PASSWORD, new_password="another one", idempotency_key=uuid4().hex
+    )
+    for _ in range(2):  # sent again, it answers the same, though the password is another now
+        members.call(changed, DEADLINE)
     members.call(ChangeMember(project_id=project_id, user_id=user_id, role=ProjectRole.MANAGER), DEADLINE)
     assert members.call(GetRole(project_id=project_id, user_id=user_id), DEADLINE).role is ProjectRole.MANAGER
     assert members.call(ListProjectRoles(user_id=user_id), DEADLINE).roles == {str(project_id): ProjectRole.MANAGER}

@@ -132,7 +132,7 @@ def test_signing_out_ends_the_session_and_says_so_once(
 
 def test_an_unknown_secret_is_nobody(database: Database) -> None:
     with pytest.raises(Problem, match="unauthenticated"):
-        resolve(database, domain.new_session_secret())
+        resolve(database, domain.new_secret())
 
 
 def test_a_session_lives_as_long_as_it_is_used(database: Database, passwords: Passwords, new_user: NewUser) -> None:

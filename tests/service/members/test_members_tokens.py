@@ -5,10 +5,12 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import pytest
+import sqlalchemy as sa
 
 from chassis.database import Database
 from contracts.errors import Problem
 from contracts.events import PrincipalChanged
+from contracts.permissions import TokenScope
 from contracts.rpc.members import Principal, Token
 from services.members import domain
 from services.members.handlers import tokens
@@ -49,6 +51,28 @@ def test_a_token_expires(database: Database, new_user: NewUser) -> None:
     assert resolve(database, soon.secret).expires_at == soon.expires_at
     with pytest.raises(Problem, match="unauthenticated"):
         resolve(database, make(database, user, expires_at=now).secret)
+
+
+def test_a_token_knows_what_it_is_limited_to(database: Database, new_user: NewUser) -> None:
+    user, project_id = new_user(), uuid4()
+    assert resolve(database, make(database, user).secret).scope is TokenScope.FULL
+    with database.session() as session:
+        token = tokens.create_token(session, user.id, "robot", scope=TokenScope.READ, project_id=project_id)
+        (kept, _) = tokens.list_tokens(session, user.id, None, 50).items
+    principal = resolve(database, token.secret)
+    for each in (token, kept, principal):
+        assert (each.scope, each.project_id) == (TokenScope.READ, project_id)
+
+
+def test_a_token_from_before_there_were_scopes_may_do_everything(database: Database, new_user: NewUser) -> None:
+    user, secret = new_user(), domain.new_token_secret()
+    old = {"id": uuid4(), "user_id": user.id, "name": "old", "secret_hash": domain.hash_secret(secret)}
+    with database.session() as session:
+        columns = ", ".join([*old, "created_at"])
+        values = ", ".join([*(f":{name}" for name in old), "now()"])
+        session.execute(sa.text(f"INSERT INTO tokens ({columns}) VALUES ({values})"), old)
+    principal = resolve(database, secret)
+    assert (principal.scope, principal.project_id) == (TokenScope.FULL, None)
 
 
 def test_nobody_gets_no_token(database: Database) -> None:

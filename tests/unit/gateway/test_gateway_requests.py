@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 
 from chassis.ids import new_id
 from chassis.settings import Settings
+from contracts.errors import Problem
 from contracts.message import Strict
 from contracts.permissions import Permission
 from contracts.rpc.labels import Dataset, DatasetPage
@@ -68,6 +69,12 @@ def delete_thing(thing_id: UUID) -> None:
 def break_down() -> Answer:
     """Fails."""
     raise RuntimeError("a secret detail")
+
+
+@group.route("POST", "/slow-down", Access.PUBLIC)
+def slow_down() -> Answer:
+    """Refuses."""
+    raise Problem("rate_limited", retry_after=90)
 
 
 @pytest.fixture
@@ -179,6 +186,12 @@ def test_queries_may_repeat_what_is_a_list_and_nothing_else(client: FlaskClient)
 def test_nothing_to_say_is_204(client: FlaskClient) -> None:
     response = client.delete(THING)
     assert (response.status_code, response.data) == (204, b"")
+
+
+def test_a_refusal_may_say_for_how_long(client: FlaskClient) -> None:
+    response = client.post("/api/v1/slow-down")
+    assert refused(response, 429, "rate_limited")["retry_after"] == 90
+    assert response.headers["Retry-After"] == "90"
 
 
 def test_what_flask_refuses_is_a_problem_too(client: FlaskClient) -> None:

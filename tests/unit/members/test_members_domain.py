@@ -28,7 +28,7 @@ def test_addresses_that_differ() -> None:
 
 
 def test_secrets_are_long_random_and_never_the_same() -> None:
-    secrets = {domain.new_session_secret() for _ in range(100)} | {domain.new_token_secret() for _ in range(100)}
+    secrets = {domain.new_secret() for _ in range(100)} | {domain.new_token_secret() for _ in range(100)}
     assert len(secrets) == 200
     assert all(len(secret.removeprefix(domain.TOKEN_PREFIX)) == 43 for secret in secrets)  # 256 bits in base64
     assert len({domain.hash_secret(secret) for secret in secrets}) == 200
@@ -39,10 +39,10 @@ def test_a_token_shows_what_it_is() -> None:
 
 
 def test_the_stored_hash_and_the_csrf_token_differ_from_the_secret_and_from_each_other() -> None:
-    secret = domain.new_session_secret()
+    secret = domain.new_secret()
     assert len(domain.hash_secret(secret)) == 32
     assert domain.csrf_token(secret) == domain.csrf_token(secret)
-    assert domain.csrf_token(secret) != domain.csrf_token(domain.new_session_secret())
+    assert domain.csrf_token(secret) != domain.csrf_token(domain.new_secret())
     assert domain.csrf_token(secret) != domain.hash_secret(secret).hex()
 
 
