@@ -23,6 +23,7 @@ from contracts.events import (
     EventData,
     ExportChanged,
     ExportReady,
+    GuidelineChanged,
     ImportRequested,
     LabelChanged,
     MembershipChanged,
@@ -40,6 +41,7 @@ PATH = Path(__file__).with_name("asyncapi.json")
 
 QUEUES: Final[Mapping[str, tuple[type[EventData], ...]]] = {
     "members.events.v1": (ProjectDeleted, ProjectRestored),
+    "projects.clearing.v1": (GuidelineChanged,),
     "labels.events.v1": (ProjectChanged, ProjectDeleted, ProjectRestored, MembershipChanged),
     "labels.verify.v1": (AssetsCompleted,),
     "labels.import.v1": (ImportRequested,),
@@ -58,6 +60,7 @@ HEARD: Final[tuple[type[EventData], ...]] = (
     ProjectChanged,
     ProjectDeleted,
     ProjectRestored,
+    GuidelineChanged,
     CountersChanged,
 )
 """What every gateway process hears, on a queue of its own that ends with it."""
