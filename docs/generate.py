@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import click
 from pydantic.fields import FieldInfo
@@ -136,13 +136,13 @@ _SCOPE: Mapping[Scope | None, str] = {
 
 def permissions() -> str:
     """Permission by role."""
-    rows = ([_PERMISSION[each], f"`{each}`", *_by_role(roles)] for each, roles in PERMISSIONS.items())
+    rows = ([_described(_PERMISSION, each), f"`{each}`", *_by_role(roles)] for each, roles in PERMISSIONS.items())
     return _table(["may", "in the API", *Role], rows)
 
 
 def cards() -> str:
     """Card by role."""
-    rows = ([_CARD[each], f"`{each}`", *_by_role(roles)] for each, roles in CARDS.items())
+    rows = ([_described(_CARD, each), f"`{each}`", *_by_role(roles)] for each, roles in CARDS.items())
     return _table(["card", "in the API", *Role], rows)
 
 
@@ -153,6 +153,13 @@ def invitations() -> str:
         [role, ", ".join(sorted(given, key=lambda each: order.index(Role(each))))] for role, given in INVITES.items()
     )
     return _table(["who", "may give the role"], rows)
+
+
+Each = TypeVar("Each")
+
+
+def _described(words: Mapping[Each, str], each: Each) -> str:
+    return words.get(each) or sys.exit(f"docs/generate.py has no words for {each!r} yet: add them there.")
 
 
 def _by_role(roles: Mapping[Role, Scope]) -> list[str]:
@@ -169,7 +176,7 @@ def settings() -> str:
             f"`LABELYARD_{name.upper()}`",
             _taken(each),
             "" if each.default is None else f"`{each.default}`",
-            " ".join((each.description or _missing(name)).split()),
+            " ".join((each.description or sys.exit(f"chassis/settings.py does not describe {name}")).split()),
         ]
         for name, each in Settings.model_fields.items()
     )
@@ -189,10 +196,6 @@ def _taken(each: FieldInfo) -> str:
         over = "" if low is None else f" from {low:,}" if "ge" in limits else f" above {low:,}"
         return number + over + ("" if high is None else f" to {high:,}")
     return "text"
-
-
-def _missing(name: str) -> str:
-    raise SystemExit(f"chassis/settings.py: {name} has no line that describes it")
 
 
 def commands() -> str:
