@@ -35,11 +35,15 @@ from .types import (
     ProjectEntry,
     ProjectRole,
     RegisteredAsset,
+    Session,
     Status,
     Token,
+    TokenScope,
     Upload,
 )
 from .uploads import Progress, Uploading, UploadSummary, put
+
+DEVICE_COOKIE = "labelyard_device"
 
 
 def _nothing(done: int, total: int) -> None:
@@ -96,11 +100,22 @@ class Labelyard:
 
     # --- Who am I? ----------------------------------------------------------------------------------
 
-    def login(self, email: str, password: str) -> dict[str, Any]:
-        """Begin a session, for as long as this object lives; a token serves programs better. Who I am then."""
-        session: dict[str, Any] = self.post("/auth/login", {"email": email, "password": password})
+    def login(self, email: str, password: str, device: str | None = None) -> dict[str, Any]:
+        """Begin a session, for as long as this object lives; a token serves programs better. Who I am then.
+
+        `device` is what `self.device` was after an earlier sign-in: with it, nobody else's wrong passwords hold
+        this one up.
+        """
+        body = {"email": email, "password": password}
+        headers = {"Cookie": f"{DEVICE_COOKIE}={device}"} if device else None
+        session: dict[str, Any] = self.transport.request("POST", "/auth/login", json=body, headers=headers).json()
         self.transport.http.headers["X-CSRF-Token"] = session["csrf_token"]
         return session
+
+    @property
+    def device(self) -> str | None:
+        """What to show at the next sign-in from this device; changes with every one. A secret."""
+        return self.transport.http.cookies.get(DEVICE_COOKIE)
 
     def logout(self) -> None:
         """End the session that `login` began."""
@@ -111,15 +126,39 @@ class Labelyard:
         answer: dict[str, Any] = self.get("/me")
         return answer
 
-    def create_token(self, name: str, expires_at: str | None = None) -> Token:
-        """Make a personal access token; its `secret` is told only now."""
-        body = {"name": name} | ({"expires_at": expires_at} if expires_at else {})
-        token: Token = self.post("/me/tokens", body)
+    def change_password(self, current: str, new: str, *, end_other_sessions: bool = False) -> None:
+        """Change my password; sign me out everywhere else, if so asked."""
+        body = {"current_password": current, "new_password": new, "end_other_sessions": end_other_sessions}
+        self.post("/me/password", body)
+
+    def sessions(self) -> Iterator[Session]:
+        """Where I am signed in, newest first."""
+        return self.pages("/me/sessions")
+
+    def revoke_session(self, session_id: str) -> None:
+        """Sign me out there."""
+        self.delete(f"/me/sessions/{session_id}")
+
+    def create_token(
+        self,
+        name: str,
+        expires_at: str | None = None,
+        *,
+        scope: TokenScope | None = None,
+        project_id: str | None = None,
+    ) -> Token:
+        """Make a personal access token; its `secret` is told only now. It may do all that I may, unless limited."""
+        body = {"name": name, "expires_at": expires_at, "scope": scope, "project_id": project_id}
+        token: Token = self.post("/me/tokens", _given(body))
         return token
 
     def tokens(self) -> Iterator[Token]:
         """My tokens, without their secrets."""
         return self.pages("/me/tokens")
+
+    def revoke_token(self, token_id: str) -> None:
+        """End a token of mine."""
+        self.delete(f"/me/tokens/{token_id}")
 
     # --- Projects -----------------------------------------------------------------------------------
 
@@ -134,9 +173,13 @@ class Labelyard:
 
     def find_project(self, name_or_id: str) -> Project | None:
         """A project by name, else by id; None if there is none that I may see."""
-        for project in self.projects(name=name_or_id):
-            if project["name"] == name_or_id:
-                return project
+        try:
+            for project in self.projects(name=name_or_id):
+                if project["name"] == name_or_id:
+                    return project
+        except ApiError as error:
+            if error.code != "forbidden":  # a token for one project lists none, but finds that one by its id
+                raise
         try:
             return self.project(str(UUID(name_or_id)))
         except ValueError:

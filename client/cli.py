@@ -5,14 +5,14 @@ import sys
 import click
 
 from .commands import FAILED, Group
-from .commands.account import login
+from .commands.account import login, password, session, token
 from .commands.exports import export
 from .commands.guidelines import guideline
 from .commands.imports import import_
 from .commands.overview import overview, watch
 from .commands.projects import project
 from .credentials import NotSignedIn
-from .output import Output, json_option
+from .output import Output, duration, json_option
 from .transport import ApiError, TransferError, Unreachable
 
 INTERRUPTED = 130  # as a shell says it
@@ -21,6 +21,7 @@ _WHAT_TO_DO = {
     "bad_credentials": "Look at the address and the password; `make up` prints those of a local server.",
     "unauthenticated": "Run `labelyard login` again, or set another LABELYARD_TOKEN.",
     "forbidden": "Ask a manager of the project, or an owner of the team, for the right.",
+    "rate_limited": "Where you have signed in before, you are not held up.",
     "name_taken": "`labelyard project list` shows the names in use.",
 }
 
@@ -42,7 +43,7 @@ def cli() -> None:
     """
 
 
-for command in (login, project, guideline, import_, overview, watch, export):
+for command in (login, password, session, token, project, guideline, import_, overview, watch, export):
     cli.add_command(command)
 
 
@@ -61,6 +62,8 @@ def run(arguments: list[str]) -> int:
         output.error("failed", error.format_message())
     except ApiError as error:
         hint = _WHAT_TO_DO.get(error.code, "")
+        if seconds := error.extra.get("retry_after"):
+            hint = f"Try again in {duration(seconds)}. {hint}"
         output.error(error.code, f"{error.detail} {hint}".strip(), status=error.status, extra=error.extra)
     except Unreachable as error:
         output.error("unreachable", f"{error}. Is it running? `make up` starts a local server, `make status` looks.")

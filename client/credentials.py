@@ -14,10 +14,11 @@ class NotSignedIn(Exception):
 
 @dataclass(frozen=True)
 class Credentials:
-    """A server and a personal access token for it."""
+    """A server and a personal access token for it. `device`: by what it knows this one (Labelyard.login)."""
 
     url: str
     token: str
+    device: str | None = None
 
 
 def path() -> Path:
@@ -30,7 +31,7 @@ def stored() -> Credentials | None:
     """What `labelyard login` stored."""
     try:
         saved = json.loads(path().read_text())
-        return Credentials(saved["url"], saved["token"])
+        return Credentials(saved["url"], saved["token"], saved.get("device"))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

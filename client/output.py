@@ -1,6 +1,7 @@
 """What a command says: its result on standard output, as text or JSON; progress and remarks on standard error."""
 
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -63,6 +64,14 @@ class Output:
                 bar.update(task, completed=done, total=total or None)
 
             yield tell
+
+
+def duration(seconds: int) -> str:
+    """A time to wait, as people say it, rounded up."""
+    for length, unit in ((3600, "hour"), (60, "minute")):
+        if seconds > length:
+            return f"{math.ceil(seconds / length)} {unit}s"
+    return "a second" if seconds <= 1 else f"{seconds} seconds"
 
 
 class _Count(ProgressColumn):

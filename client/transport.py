@@ -69,7 +69,8 @@ def wait_before(attempt: int, asked: float | None = None) -> float:
 def send_again(send: Callable[[], httpx.Response]) -> httpx.Response:
     """Send until something other than "not now" is answered, at most ATTEMPTS times.
 
-    The last "not now" is returned as it is; a connection that fails to the end raises httpx's TransportError.
+    The last "not now" is returned as it is, and one that asks for more patience than LONGEST_WAIT at once; a
+    connection that fails to the end raises httpx's TransportError.
     """
     for attempt in range(1, ATTEMPTS):
         asked = None
@@ -78,6 +79,8 @@ def send_again(send: Callable[[], httpx.Response]) -> httpx.Response:
             if response.status_code not in NOT_NOW:
                 return response
             asked = retry_after(response)
+            if asked is not None and asked > LONGEST_WAIT:
+                return response
         except httpx.TransportError:
             pass
         time.sleep(wait_before(attempt, asked))

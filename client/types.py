@@ -12,6 +12,7 @@ JobState = Literal["queued", "running", "done", "failed", "canceled"]
 OnError = Literal["keep_good", "all_or_nothing"]
 Duty = Literal["labeler", "reviewer"]
 ImportFormat = Literal["voc", "coco"]
+TokenScope = Literal["read", "write", "full"]
 Action = Literal["submit", "skip", "approve", "reject", "reopen", "initialize"]
 
 
@@ -24,13 +25,27 @@ class User(TypedDict):
     team_role: str
 
 
+class Session(TypedDict):
+    """Where somebody is signed in. `current`: by what asks."""
+
+    id: str
+    device: str
+    created_at: str
+    last_used_at: str
+    expires_at: str
+    current: bool
+
+
 class Token(TypedDict):
     """A personal access token; `secret` only in the answer that made it."""
 
     id: str
     name: str
+    scope: TokenScope
+    project_id: NotRequired[str | None]
     created_at: str
     expires_at: NotRequired[str | None]
+    last_used_at: NotRequired[str | None]
     secret: NotRequired[str | None]
 
 

@@ -1,14 +1,21 @@
-"""labelyard login"""
+"""labelyard login, password, session list, session revoke, token create, token list, token revoke"""
 
 import os
 import socket
 import sys
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import click
+from rich import box
+from rich.markup import escape
+from rich.table import Table
 
 from .. import credentials
 from ..api import Labelyard
 from ..output import Command, Output
+from ..types import TokenScope
+from . import Group, connect, the_project
 
 
 @click.command(cls=Command)
@@ -21,15 +28,126 @@ def login(output: Output, url: str | None, email: str) -> None:
     The password is asked for, or read from standard input where that is not a terminal.
     """
     url = (url or credentials.default_url()).rstrip("/")
-    if sys.stdin.isatty():
-        password = click.prompt("Password", hide_input=True, err=True)
-    else:
-        password = sys.stdin.readline().rstrip("\n")
+    saved = credentials.stored()
     with Labelyard(url) as api:
-        api.login(email, password)
+        api.login(email, _ask("Password"), saved.device if saved and saved.url.rstrip("/") == url else None)
         token = api.create_token(f"labelyard on {socket.gethostname()}")
         api.logout()
-    credentials.store(credentials.Credentials(url, token["secret"] or ""))
+        credentials.store(credentials.Credentials(url, token["secret"] or "", api.device))
     output.result({"url": url, "email": email}, f"Signed in to {url} as {email}.")
     if os.environ.get("LABELYARD_TOKEN"):
         output.say("LABELYARD_TOKEN is set and goes before this sign-in: unset it to use it.")
+
+
+@click.command(cls=Command)
+@click.option("--end-sessions", is_flag=True, help="Sign out in every browser. Tokens stay as they are.")
+@click.pass_obj
+def password(output: Output, end_sessions: bool) -> None:
+    """Change your password.
+
+    The present and the new one are asked for, or read from standard input, a line each, where that is not a terminal.
+    """
+    with connect() as api:
+        present, new = _ask("Present password"), _ask("New password", twice=True)
+        api.change_password(present, new, end_other_sessions=end_sessions)
+    output.result({"changed": True}, "Your password is changed.")
+
+
+@click.group(cls=Group)
+def session() -> None:
+    """Where you are signed in."""
+
+
+@session.command("list")
+@click.pass_obj
+def list_sessions(output: Output) -> None:
+    """List your sessions, newest first."""
+    with connect() as api:
+        found = list(api.sessions())
+    table = _table("Device", "Since", "Last used", "Id")
+    for each in found:
+        device = escape(each["device"] or "unknown")
+        table.add_row(device, _moment(each["created_at"]), _moment(each["last_used_at"]), each["id"])
+    output.result(found, table if found else "You are signed in nowhere.")
+
+
+@session.command("revoke")
+@click.argument("session_id", metavar="ID")
+@click.pass_obj
+def revoke_session(output: Output, session_id: str) -> None:
+    """Sign out there."""
+    with connect() as api:
+        api.revoke_session(session_id)
+    output.result({"revoked": session_id}, "That session has ended.")
+
+
+@click.group(cls=Group)
+def token() -> None:
+    """Access tokens, by which programs work for you."""
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--scope",
+    type=click.Choice(["read", "write", "full"]),
+    required=True,
+    help="read: look only; write: work; full: members, deleting projects and your account too.",
+)
+@click.option("--project", help="For this project only: its name or id.  [default: for all]")
+@click.option("--days", type=click.IntRange(1, 36500), help="How long it lives.  [default: until it is revoked]")
+@click.pass_obj
+def create(output: Output, name: str, scope: str, project: str | None, days: int | None) -> None:
+    """Make a token; its secret is printed, now and never again."""
+    with connect() as api:
+        made = api.create_token(
+            name,
+            (datetime.now(UTC) + timedelta(days=days)).isoformat() if days else None,
+            scope=cast(TokenScope, scope),
+            project_id=the_project(api, project)["id"] if project else None,
+        )
+    output.say(f"Made token {escape(name)} ({made['id']}). Keep its secret; it is not shown again:")
+    output.result(made, made["secret"] or "")
+
+
+@token.command("list")
+@click.pass_obj
+def list_tokens(output: Output) -> None:
+    """List your tokens, newest first."""
+    with connect() as api:
+        found = list(api.tokens())
+    table = _table("Token", "Scope", "Project", "Last used", "Expires", "Id")
+    for each in found:
+        used, end = _moment(each.get("last_used_at"), "never"), _moment(each.get("expires_at"), "never")
+        table.add_row(escape(each["name"]), each["scope"], each.get("project_id") or "all", used, end, each["id"])
+    output.result(found, table if found else "You have no tokens.")
+
+
+@token.command("revoke")
+@click.argument("token_id", metavar="ID")
+@click.pass_obj
+def revoke_token(output: Output, token_id: str) -> None:
+    """End a token."""
+    with connect() as api:
+        api.revoke_token(token_id)
+    output.result({"revoked": token_id}, "That token is worth nothing any more.")
+
+
+def _ask(what: str, *, twice: bool = False) -> str:
+    """A password, from the terminal unseen, else a line of standard input."""
+    if sys.stdin.isatty():
+        answer: str = click.prompt(what, hide_input=True, err=True, confirmation_prompt=twice)
+        return answer
+    return sys.stdin.readline().rstrip("\n")
+
+
+def _table(*heads: str) -> Table:
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in heads:
+        table.add_column(head, no_wrap=head == "Id")
+    return table
+
+
+def _moment(time: str | None, missing: str = "") -> str:
+    """A time in the reader's own zone, to the minute."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}" if time else missing

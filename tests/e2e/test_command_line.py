@@ -184,6 +184,27 @@ def test_coco_goes_in_and_what_is_wrong_changes_nothing_if_so_asked(
     assert page["cards"]["labeling_status"]["data"]["submitted"] == 1
 
 
+def test_a_token_with_limits_works_within_them(labelyard: CommandLine, system: System) -> None:
+    made = labelyard.json("project", "create", "Looked at")
+    secret = labelyard("token", "create", "looker", "--scope", "read", "--project", "Looked at", "--days", "1").strip()
+    looker = CommandLine(Path(labelyard.environment["HOME"]) / "elsewhere")
+    looker.environment |= {"LABELYARD_URL": system.url, "LABELYARD_TOKEN": secret}
+    assert looker.json("overview", made["id"])["project"]["name"] == "Looked at"
+    assert "scope" in _refused(looker, "token", "create", "another", "--scope", "read")
+    (listed,) = [each for each in labelyard.json("token", "list") if each["name"] == "looker"]
+    assert (listed["scope"], listed["project_id"]) == ("read", made["id"])
+    labelyard("token", "revoke", listed["id"])
+    assert "labelyard login" in _refused(looker, "overview", made["id"])
+
+
+def test_the_sessions_that_are_told_can_be_ended(labelyard: CommandLine, system: System) -> None:
+    with Labelyard(system.url) as browser:
+        session_id = browser.login(*system.owner)["session_id"]
+        assert session_id in [each["id"] for each in labelyard.json("session", "list")]
+        labelyard("session", "revoke", session_id)
+        assert session_id not in [each["id"] for each in labelyard.json("session", "list")]
+
+
 def test_refusals_say_what_to_do(labelyard: CommandLine, system: System) -> None:
     made = labelyard.json("project", "create", "Twice", "--class", "cell", "--class", "wall:polygon")
     assert [each["annotation_type"] for each in made["specification"]["object_classes"]] == ["box", "polygon"]

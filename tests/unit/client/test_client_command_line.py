@@ -45,6 +45,70 @@ def test_login_keeps_a_token_for_its_owner_alone(server: Server, capsys: Any, mo
     assert "token-1" not in "".join(capsys.readouterr())
 
 
+def test_login_shows_that_it_has_been_here_before(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    cookies = [f"labelyard_device=device-{number}; Path=/api/v1; HttpOnly" for number in (1, 2)]
+    server.on("POST", "/auth/login", *(Answer(200, {"csrf_token": "abc"}, {"Set-Cookie": each}) for each in cookies))
+    server.on("POST", "/me/tokens", Answer(201, {"id": "t", "name": "n", "secret": "token-1"}))
+    server.on("POST", "/auth/logout", Answer(204, b""))
+    for _ in cookies:
+        monkeypatch.setattr("sys.stdin", io.StringIO("pass word\n"))
+        assert cli.run(["login", "--url", server.url, "--email", "ann@example.org"]) == 0
+    shown = [request.headers.get("cookie") for request in server.seen("POST", "/auth/login")]
+    assert shown == [None, "labelyard_device=device-1"]
+    saved = credentials.stored()
+    assert saved is not None
+    assert saved.device == "device-2"
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(1, "a second"), (45, "45 seconds"), (599, "10 minutes")])
+def test_login_tells_how_long_to_wait_after_wrong_passwords(
+    server: Server, capsys: Any, monkeypatch: pytest.MonkeyPatch, seconds: int, said: str
+) -> None:
+    held_up = problem(429, "rate_limited", "There were too many wrong passwords.", retry_after=seconds)
+    held_up.headers["Retry-After"] = str(seconds)
+    server.on("POST", "/auth/login", held_up)
+    monkeypatch.setattr("sys.stdin", io.StringIO("pass word\n"))
+    assert cli.run(["login", "--url", server.url, "--email", "ann@example.org"]) == 1
+    assert f"too many wrong passwords. Try again in {said}." in capsys.readouterr().err
+
+
+def test_tokens_are_made_listed_and_revoked(signed_in: Server, capsys: Any) -> None:
+    made = {"id": "t", "name": "robot", "scope": "read", "project_id": "p", "created_at": "2026-01-01T00:00:00Z"}
+    signed_in.on("POST", "/me/tokens", Answer(201, {**made, "secret": "ly_secret"}))
+    signed_in.on("GET", "/me/tokens", Answer(200, {"items": [made], "next": None}))
+    signed_in.on("DELETE", "/me/tokens/t", Answer(204, b""))
+    assert cli.run(["token", "create", "robot"]) == 2  # what it may do must be said
+    capsys.readouterr()
+    assert cli.run(["token", "create", "robot", "--scope", "read", "--project", "Cells", "--days", "90"]) == 0
+    assert capsys.readouterr().out == "ly_secret\n"
+    sent = signed_in.seen("POST", "/me/tokens")[0].json
+    assert {**sent, "expires_at": ""} == {"name": "robot", "scope": "read", "project_id": "p", "expires_at": ""}
+    assert cli.run(["token", "list"]) == 0
+    assert "robot" in capsys.readouterr().out
+    assert cli.run(["token", "revoke", "t"]) == 0
+
+
+def test_sessions_are_listed_and_revoked(signed_in: Server, capsys: Any) -> None:
+    moments = dict.fromkeys(("created_at", "last_used_at", "expires_at"), "2026-01-01T00:00:00Z")
+    entry = {"id": "s", "device": "[a browser]", "current": False, **moments}
+    signed_in.on("GET", "/me/sessions", Answer(200, {"items": [entry], "next": None}))
+    signed_in.on("DELETE", "/me/sessions/s", Answer(204, b""))
+    assert cli.run(["session", "list"]) == 0
+    assert "[a browser]" in capsys.readouterr().out
+    assert cli.run(["session", "revoke", "s"]) == 0
+
+
+def test_the_password_is_changed(signed_in: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    signed_in.on("POST", "/me/password", Answer(204, b""))
+    monkeypatch.setattr("sys.stdin", io.StringIO("old one\nnew one!\n"))
+    assert cli.run(["password", "--end-sessions"]) == 0
+    assert signed_in.requests[-1].json == {
+        "current_password": "old one",
+        "new_password": "new one!",
+        "end_other_sessions": True,
+    }
+
+
 def test_the_environment_goes_before_what_is_stored(monkeypatch: pytest.MonkeyPatch) -> None:
     credentials.store(credentials.Credentials("http://a.example", "stored"))
     assert credentials.present() == credentials.Credentials("http://a.example", "stored")

@@ -35,6 +35,15 @@ def test_not_now_is_asked_again_after_as_long_as_the_server_says(server: Server,
     assert short_waits == [3.0, 3.0]
 
 
+def test_who_is_to_wait_long_is_told_at_once(server: Server) -> None:
+    held_up = problem(429, "rate_limited", retry_after=600)
+    held_up.headers["Retry-After"] = "600"
+    server.on("GET", "/me", held_up)
+    with Labelyard(server.url) as api, pytest.raises(ApiError) as caught:
+        api.me()
+    assert (caught.value.code, caught.value.extra["retry_after"], len(server.requests)) == ("rate_limited", 600, 1)
+
+
 def test_retries_are_bounded_and_then_the_last_refusal_is_told(server: Server) -> None:
     server.on("GET", "/me", problem(503, "unavailable", "The members service is away."))
     with Labelyard(server.url) as api, pytest.raises(ApiError, match="members service is away"):
@@ -91,6 +100,15 @@ def test_a_project_is_found_by_name_before_id(server: Server) -> None:
         assert found is not None
         assert found["name"] == "Cells"
         assert api.find_project("Nobody's") is None
+
+
+def test_a_token_for_one_project_finds_it_by_its_id(server: Server) -> None:
+    project_id = "0198a8a2-0000-7000-8000-000000000001"
+    server.on("GET", "/projects", problem(403, "forbidden"))
+    server.on("GET", f"/projects/{project_id}", Answer(200, {"id": project_id, "name": "Cells"}))
+    with Labelyard(server.url) as api:
+        assert api.find_project(project_id) == {"id": project_id, "name": "Cells"}
+        assert api.find_project("Cells") is None
 
 
 def test_a_body_is_saved_against_the_version_that_was_read(server: Server) -> None:
