@@ -91,6 +91,13 @@ class LabelAction(StrEnum):
     INITIALIZE = "initialize"
 
 
+class IssueState(StrEnum):
+    """Whether something about a label is still to be talked about."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
 class UserState(StrEnum):
     """`deleted` users keep their history and numbers; they cannot sign in."""
 

@@ -12,6 +12,7 @@ from contracts.enums import (
     DataType,
     ExportFormat,
     ImportFormat,
+    IssueState,
     OnError,
     Review,
     Status,
@@ -19,7 +20,7 @@ from contracts.enums import (
 )
 from contracts.message import Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TokenScope
-from contracts.rpc.labels import Asset, AssetDraft, DataKey, LabelFilter
+from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter
 from contracts.rpc.projects import FileName, Project
 
 
@@ -213,6 +214,21 @@ class LabelsQuery(PageQuery):
 
 class CommentBody(Strict):
     comment: Comment | None = None
+
+
+class IssuesQuery(PageQuery):
+    state: IssueState | None = None
+
+
+class IssueBody(Strict):
+    """`object_id`: the object of the label's body that it is about."""
+
+    text: IssueText
+    object_id: UUID | None = None
+
+
+class IssueCommentBody(Strict):
+    text: IssueText
 
 
 class AssignBody(Strict):

@@ -6,12 +6,13 @@ from uuid import UUID
 from pydantic import Field, StringConstraints
 
 from contracts.body import Body, Name
-from contracts.enums import AssetState, ImportFormat, JobState, LabelAction, OnError, Review, Status
+from contracts.enums import AssetState, ImportFormat, IssueState, JobState, LabelAction, OnError, Review, Status
 from contracts.message import Message, Strict, Time
 from contracts.permissions import Role
 from contracts.rpc import Command, Query
 
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
+IssueText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -173,6 +174,44 @@ class HistoryPage(Message):
     """A label's actions, newest first."""
 
     items: tuple[HistoryEntry, ...]
+    next: str | None = None
+
+
+class Issue(Message):
+    """A comment thread on a label, or on one object of it. `comments`: how many answered `text`."""
+
+    id: UUID
+    label_id: UUID
+    object_id: UUID | None = None
+    text: str
+    state: IssueState
+    comments: int
+    created_by: UUID
+    created_at: Time
+    resolved_by: UUID | None = None
+    resolved_at: Time | None = None
+
+
+class IssuePage(Message):
+    """A label's issues, newest first."""
+
+    items: tuple[Issue, ...]
+    next: str | None = None
+
+
+class IssueComment(Message):
+    """An answer in the thread of an issue."""
+
+    id: UUID
+    text: str
+    created_by: UUID
+    created_at: Time
+
+
+class IssueCommentPage(Message):
+    """An issue's comments, oldest first."""
+
+    items: tuple[IssueComment, ...]
     next: str | None = None
 
 
@@ -380,6 +419,58 @@ class TakeNext(Command[Label]):
 
     project_id: UUID
     actor: Actor
+
+
+class OpenIssue(Command[Issue]):
+    """Begin a thread on a label, or on an object that is in its body (`validation_failed` otherwise)."""
+
+    project_id: UUID
+    label_id: UUID
+    text: IssueText
+    object_id: UUID | None = None
+    actor: Actor
+
+
+class MoveIssue(Command[Issue]):
+    """Resolve an issue or open it again; one that is there already stays as it is."""
+
+    project_id: UUID
+    label_id: UUID
+    issue_id: UUID
+    state: IssueState
+    actor: Actor
+
+
+class CommentOnIssue(Command[IssueComment]):
+    """Answer in a thread, open or resolved. The label does not change."""
+
+    project_id: UUID
+    label_id: UUID
+    issue_id: UUID
+    text: IssueText
+    actor: Actor
+
+
+class ListIssues(Query[IssuePage]):
+    """A label's issues."""
+
+    project_id: UUID
+    label_id: UUID
+    state: IssueState | None = None
+    viewer: Viewer = Viewer()
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ListIssueComments(Query[IssueCommentPage]):
+    """An issue's comments."""
+
+    project_id: UUID
+    label_id: UUID
+    issue_id: UUID
+    viewer: Viewer = Viewer()
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
 
 
 class CreateUpload(Command[Upload]):

@@ -1,6 +1,6 @@
 """The routes of /api/v1, one module for each group of them."""
 
-from gateway.routes import account, exports, guidelines, imports, labels, library, members, overview, projects
+from gateway.routes import account, exports, guidelines, imports, issues, labels, library, members, overview, projects
 from gateway.routing import Group
 
 GROUPS: tuple[Group, ...] = (
@@ -11,6 +11,7 @@ GROUPS: tuple[Group, ...] = (
     members.group,
     library.group,
     labels.group,
+    issues.group,
     imports.group,
     exports.group,
 )

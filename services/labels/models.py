@@ -158,6 +158,39 @@ class LabelHistory(Base):
     after: Mapped[dict[str, Any]]
 
 
+class Issue(Base):
+    """A comment thread on a label; `comments` counts the answers. `labels.open_issues` counts the open ones."""
+
+    __tablename__ = "issues"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID]
+    object_id: Mapped[UUID | None]
+    text: Mapped[str]
+    state: Mapped[str]
+    comments: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    resolved_by: Mapped[UUID | None]
+    resolved_at: Mapped[datetime | None]
+
+    __table_args__ = (sa.Index("issues_label", "project_id", "label_id", "id"),)
+
+
+class IssueComment(Base):
+    """An answer in the thread of an issue."""
+
+    __tablename__ = "issue_comments"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    issue_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    text: Mapped[str]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
 class Upload(Base):
     """A place in the object store where a file for an import is put."""
 

@@ -9,6 +9,7 @@ from contracts.rpc.labels import (
     ActOnLabel,
     AddLabels,
     AssetPage,
+    CommentOnIssue,
     CompleteAssets,
     CountObjects,
     CreateDataset,
@@ -22,6 +23,10 @@ from contracts.rpc.labels import (
     GetLabelCards,
     HistoryPage,
     Import,
+    Issue,
+    IssueComment,
+    IssueCommentPage,
+    IssuePage,
     Label,
     LabelPage,
     LabelQuick,
@@ -31,8 +36,12 @@ from contracts.rpc.labels import (
     LinkAsset,
     ListAssets,
     ListDatasets,
+    ListIssueComments,
+    ListIssues,
     ListLabels,
+    MoveIssue,
     ObjectCounts,
+    OpenIssue,
     RegisterAssets,
     RegisteredAssets,
     SaveBody,
@@ -40,7 +49,7 @@ from contracts.rpc.labels import (
     TakeNext,
     Upload,
 )
-from services.labels.handlers import actions, imports, labels, library
+from services.labels.handlers import actions, imports, issues, labels, library
 
 
 class Labels(Service):
@@ -110,7 +119,27 @@ class Labels(Service):
 
     @rpc
     def take_next(self, session: Session, request: TakeNext) -> Label:
-        return actions.take_next(session, request)
+        return actions.take_next(session, RpcClient.shared(), request)
+
+    @rpc
+    def open_issue(self, session: Session, request: OpenIssue) -> Issue:
+        return issues.open_issue(session, RpcClient.shared(), request)
+
+    @rpc
+    def move_issue(self, session: Session, request: MoveIssue) -> Issue:
+        return issues.move_issue(session, RpcClient.shared(), request)
+
+    @rpc
+    def comment_on_issue(self, session: Session, request: CommentOnIssue) -> IssueComment:
+        return issues.comment_on_issue(session, RpcClient.shared(), request)
+
+    @rpc
+    def list_issues(self, session: Session, request: ListIssues) -> IssuePage:
+        return issues.list_issues(session, request)
+
+    @rpc
+    def list_issue_comments(self, session: Session, request: ListIssueComments) -> IssueCommentPage:
+        return issues.list_comments(session, request)
 
     @rpc
     def create_upload(self, session: Session, request: CreateUpload) -> Upload:

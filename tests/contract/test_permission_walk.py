@@ -135,6 +135,7 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "project_id": project_id,
         "guideline_id": new_guideline(owner, project_id),
         "label_id": labels[0],
+        "issue_id": _issue(owner, project_id, labels[0]),
         "asset_id": assets[0],
         "import_id": started["id"],
         "export_id": export["id"],
@@ -143,6 +144,12 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "token_id": owner.ok("POST", "/me/tokens", json={"name": "to walk on"})["id"],
     }
     return Ground(project_id, public, values, other_label=labels[1])
+
+
+def _issue(owner: Person, project_id: str, label_id: str) -> str:
+    path = f"/projects/{project_id}/labels/{label_id}/issues"
+    issue_id: str = owner.ok("POST", path, json={"text": "Is this one?"})["id"]
+    return issue_id
 
 
 OPERATIONS = operations()
@@ -220,6 +227,8 @@ def test_a_token_for_one_project_does_not_tell_whether_there_are_others(
 
 
 BODIES: dict[str, Any] = {
+    "open_issue": {"text": "Is this one?"},
+    "comment_on_issue": {"text": "No."},
     "save_body": {"objects": []},
     "reject": {"comment": "because"},
     "assign": {"user_id": str(uuid4())},
@@ -355,5 +364,6 @@ def _kind(ground: Ground) -> str:
 def _state(owner: Person, ground: Ground) -> list[Any]:
     """Everything of a project that the walk could have changed."""
     project = f"/projects/{ground.id}"
-    lists = ("labels", "members", "exports", "guidelines")
+    issues = f"labels/{ground.values['label_id']}/issues"
+    lists = ("labels", "members", "exports", "guidelines", issues, f"{issues}/{ground.values['issue_id']}/comments")
     return [owner.ok("GET", f"{project}/{list_}")["items"] for list_ in lists]

@@ -24,6 +24,7 @@ def act(session: Session, owners: Owners, request: ActOnLabel) -> Label:
     """One action of the life table, except editing the body, which needs one."""
     if request.action is LabelAction.EDIT_BODY:
         raise Problem("validation_failed", "Save a body to edit it.")
+    copies.require_project(session, owners, request.project_id)
     now = datetime.now(UTC)
     if request.action in _ASSIGNABLE:
         # Asking who somebody is may take a while: not under the lock, and not for what is refused anyway.
@@ -43,7 +44,7 @@ def act(session: Session, owners: Owners, request: ActOnLabel) -> Label:
         comment=request.comment,
         body=changes.Stored.of(changes.EMPTY) if request.action is LabelAction.INITIALIZE else None,
     )
-    return to_label(label, _eyes(request.actor))
+    return to_label(label, eyes(request.actor))
 
 
 def save_body(session: Session, owners: Owners, request: SaveBody) -> Label:
@@ -57,11 +58,12 @@ def save_body(session: Session, owners: Owners, request: SaveBody) -> Label:
     changes.apply(
         session, label, moved, action=LabelAction.EDIT_BODY.value, actor=request.actor.user_id, at=now, body=body
     )
-    return to_label(label, _eyes(request.actor))
+    return to_label(label, eyes(request.actor))
 
 
-def take_next(session: Session, request: TakeNext) -> Label:
+def take_next(session: Session, owners: Owners, request: TakeNext) -> Label:
     """Assign the oldest label that nobody has to the actor; nobody else gets the same."""
+    copies.require_project(session, owners, request.project_id)
     label = session.scalars(
         sa.select(LabelRow)
         .where(
@@ -83,7 +85,7 @@ def take_next(session: Session, request: TakeNext) -> Label:
 
 def _open(session: Session, request: ActOnLabel | SaveBody, *, lock: bool = False) -> LabelRow:
     """The label that somebody wants to change, at the version that they expect."""
-    label = visible(session, request.project_id, request.label_id, _eyes(request.actor), lock=lock)
+    label = visible(session, request.project_id, request.label_id, eyes(request.actor), lock=lock)
     if request.expected_version is not None and request.expected_version != label.version:
         raise Problem("stale_version", f"The label is at version {label.version}.", version=label.version)
     return label
@@ -112,6 +114,6 @@ def _checked(session: Session, owners: Owners, request: SaveBody, label: LabelRo
     return checked_body(request.body, known, label.width, label.height)
 
 
-def _eyes(actor: Actor) -> Viewer:
+def eyes(actor: Actor) -> Viewer:
     """Labelers see, and so act on, what is assigned to them."""
     return Viewer(only_assignee=actor.user_id if actor.role is Role.LABELER else None)

@@ -6,6 +6,7 @@ A copy that would make a command fail may only be late, so its owner is asked be
 from typing import Protocol, TypeVar
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -81,8 +82,9 @@ def specification(session: Session, owners: Owners, project_id: UUID, *, ask: bo
 
 
 def require_project(session: Session, owners: Owners, project_id: UUID) -> None:
-    """Problem `not_found` unless there is such a project."""
-    specification(session, owners, project_id)
+    """Problem `not_found` unless there is such a project, `unavailable` if that can't be known."""
+    if session.scalar(sa.select(ProjectCopy.deleted).where(ProjectCopy.project_id == project_id)) is not False:
+        specification(session, owners, project_id)
 
 
 def require_role(

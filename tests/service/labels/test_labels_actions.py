@@ -330,6 +330,20 @@ def test_a_class_that_is_newer_than_the_copy_is_asked_for(desk: Desk) -> None:
     assert save(desk, label_id, body, 2).version == 3
 
 
+def test_a_restored_project_is_worked_on_at_once(desk: Desk) -> None:
+    """Whether the event of its return has come or not; what comes late changes nothing."""
+    (label_id,) = desk.labels(1)
+    project = desk.owners.projects[desk.project_id]
+    with desk.database.session() as session:
+        copies.project_deleted(session, ProjectDeleted(project_id=desk.project_id, version=5))
+    desk.owners.projects[desk.project_id] = project.model_copy(update={"version": 6})
+    assert act(desk, label_id, LabelAction.SUBMIT).version == 2
+    with desk.database.session() as session:
+        copies.project_deleted(session, ProjectDeleted(project_id=desk.project_id, version=5))
+    desk.owners.away = True
+    assert act(desk, label_id, LabelAction.REOPEN).version == 3
+
+
 def test_objects_are_counted_by_class(desk: Desk) -> None:
     first, second, _ = desk.labels(3)
     save(desk, first, desk.body((1, 1, 5, 5), (2, 2, 5, 5)), 1)
@@ -350,6 +364,8 @@ def test_a_project_that_is_gone_stays_gone(desk: Desk) -> None:
         desk.owners.away = owners_away
         with pytest.raises(Problem, match="not_found"):
             save(desk, label_id, desk.body((1, 1, 5, 5)), 1)
+        with pytest.raises(Problem, match="not_found"):
+            act(desk, label_id, LabelAction.SUBMIT)
     with desk.database.session() as session, pytest.raises(Problem, match="unavailable"):
         copies.require_project(session, desk.owners, new_id())
 
@@ -492,7 +508,7 @@ def test_nobody_takes_a_label_that_somebody_else_took(desk: Desk) -> None:
 
     def take(n: int) -> Label:
         with desk.database.session() as session:
-            return actions.take_next(session, TakeNext(project_id=desk.project_id, actor=takers[n]))
+            return actions.take_next(session, desk.owners, TakeNext(project_id=desk.project_id, actor=takers[n]))
 
     answers = at_once(len(takers), take)
     taken = [answer for answer in answers if not isinstance(answer, Problem)]
