@@ -75,10 +75,11 @@ class Cache(Generic[Key, Value]):
                 self.drop(key)
                 raise
             with self._lock:
-                if stale is None or self._entries.get(key) is not stale:  # dropped meanwhile: no longer true
+                kept = self._entries.get(key)  # stale still, or newer if somebody else has got an answer
+                if stale is None or kept is None:  # dropped meanwhile: no longer true
                     raise
-                stale.ask_again_at = self._clock() + PAUSE
-                return stale.value
+                kept.ask_again_at = self._clock() + PAUSE
+                return kept.value
         with self._lock:
             if value is None:
                 self._entries.pop(key, None)

@@ -187,6 +187,20 @@ def test_a_stale_answer_that_is_dropped_while_its_owner_is_asked_is_not_served(
         cache.get("key", load, reading=True)
 
 
+def test_who_asks_in_vain_takes_what_somebody_else_was_told(
+    cache: Cache[str, str], owner: Owner, clock: Clock, read: Read
+) -> None:
+    read(cache)
+    clock.now += FRESH + 1
+    owner.answer = "second"
+
+    def load(_: float | None) -> str:
+        assert read(cache) == "second"  # asked at the same time, and answered in time
+        raise Problem("deadline_exceeded")
+
+    assert cache.get("key", load, reading=True) == "second"
+
+
 def test_the_least_used_is_forgotten() -> None:
     cache: Cache[int, int] = Cache(size=2)
     cache.heard(True)
