@@ -3,6 +3,7 @@
 import argparse
 import http.client
 import json
+import math
 import os
 import subprocess
 import sys
@@ -36,7 +37,7 @@ Paths = Mapping[tuple[int, str], str]
 """What is asked for, by size and kind ("bare" or "overview")."""
 
 Times = dict[tuple[int, str], list[float]]
-"""How long each answer took, in milliseconds."""
+"""How long each answer took, in milliseconds; infinitely long where it lacked something."""
 
 console = Console(highlight=False, soft_wrap=True)
 
@@ -155,10 +156,9 @@ def _ask(url: str, token: str, paths: Paths, rounds: int) -> Times:
             response = connection.getresponse()
             body = response.read()
             milliseconds = (time.perf_counter() - started) * 1000
-            if response.status != 200 or b'"unavailable"' in body:
-                sys.exit(f"{path} answered {response.status}: {body!r}")
+            whole = response.status == 200 and b'"unavailable"' not in body
             if number >= 0:
-                times[key].append(milliseconds)
+                times[key].append(milliseconds if whole else math.inf)
     return times
 
 
@@ -171,6 +171,7 @@ def _figures(clients: int, times: Times) -> dict[str, Any]:
         for percent in (50, 99):
             floor, overview = (percentile(times[size, kind], percent) for kind in ("bare", "overview"))
             row |= {f"bare p{percent}": floor, f"overview p{percent}": overview, f"ratio p{percent}": overview / floor}
+        row["failed"] = sum(math.isinf(value) for kind in ("bare", "overview") for value in times[size, kind])
         rows.append(row)
     flatness = rows[-1]["overview p50"] / rows[0]["overview p50"]
     return {"clients": clients, "requests": len(times[sizes[0], "bare"]), "rows": rows, "flatness": flatness}
@@ -182,11 +183,10 @@ def _print(facts: Mapping[str, str], runs: Sequence[Mapping[str, Any]]) -> None:
     for run in runs:
         title = f"{run['clients']} client(s), {run['requests']} requests of each; milliseconds"
         table = Table(title=title, title_justify="left", box=None, pad_edge=False)
-        names = [name for name in run["rows"][0] if name != "labels"]
-        for name in ("labels", *names):
+        for name in run["rows"][0]:
             table.add_column(name, justify="right")
         for row in run["rows"]:
-            table.add_row(f"{row['labels']:,}", *(f"{row[name]:.2f}" for name in names))
+            table.add_row(*(f"{value:,}" if isinstance(value, int) else f"{value:.2f}" for value in row.values()))
         console.print()
         console.print(table)
         first, last = run["rows"][0]["labels"], run["rows"][-1]["labels"]
