@@ -31,6 +31,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "bad_geometry": (422, "An object's geometry is not valid in this image"),
     "unknown_class": (422, "The project has no such object class"),
     "unknown_category": (422, "The project has no such image category or answer"),
+    "unknown_model": (422, "The project has no such model"),
     "unknown_asset": (422, "There is no such asset"),
     "unsupported_data_type": (422, "Projects of this data type are not supported yet"),
     "unsupported": (422, "This is not supported"),

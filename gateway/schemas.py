@@ -21,7 +21,7 @@ from contracts.enums import (
 from contracts.message import Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TokenScope
 from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter
-from contracts.rpc.projects import FileName, Project
+from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
 
 
 def _known_zone(name: str) -> str:
@@ -155,6 +155,23 @@ class GuidelineBody(Strict):
 
     name: FileName
     size: int = Field(ge=1)
+
+
+class AutoLabelBody(Strict):
+    """`classes`: those whose objects are looked for; none given: all. `threshold`: the confidence that is needed."""
+
+    enabled: bool
+    model: UUID | None = None
+    classes: tuple[UUID, ...] | None = Field(default=None, max_length=1000)
+    threshold: Confidence = 0.5
+
+
+class AutoLabelModelBody(Strict):
+    """`endpoint`: the http(s) address where the model answers."""
+
+    name: Name
+    description: Comment = ""
+    endpoint: Endpoint | None = None
 
 
 class OverviewQuery(Strict):

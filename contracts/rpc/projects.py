@@ -39,6 +39,8 @@ class ProjectPage(Message):
     next: str | None = None
 
 
+Confidence = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+Endpoint = Annotated[str, StringConstraints(max_length=2000, pattern=r"^https?://[^\s/@]+(/[^\s]*)?$")]
 FileName = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^/\\\x00-\x1f\x7f]+$")
 ]
@@ -73,8 +75,39 @@ class GuidelinePage(Message):
     next: str | None = None
 
 
+class AutoLabelModel(Message):
+    """A model of the project's own. `endpoint`: where it answers."""
+
+    id: UUID
+    project_id: UUID
+    name: str
+    description: str
+    endpoint: str | None
+    created_by: UUID
+    created_at: Time
+
+
+class AutoLabelModelPage(Message):
+    """Models, newest first."""
+
+    items: tuple[AutoLabelModel, ...]
+    next: str | None = None
+
+
+class AutoLabelSettings(Message):
+    """What auto-label is to do: `model` finds objects of `classes` (None: of all), from a confidence of `threshold` on.
+
+    Nothing runs it yet.
+    """
+
+    enabled: bool = False
+    model: UUID | None = None
+    classes: tuple[UUID, ...] | None = None
+    threshold: Confidence = 0.5
+
+
 class AutoLabel(Message):
-    """The auto-label card. `status`: off or configured."""
+    """The auto-label card. `status`: off or configured; `model` is its name."""
 
     status: str = "off"
     model: str | None = None
@@ -213,3 +246,35 @@ class DeleteGuideline(Command[Nothing]):
 
     project_id: UUID
     guideline_id: UUID
+
+
+class GetAutoLabel(Query[AutoLabelSettings]):
+    """What auto-label is to do in a project."""
+
+    project_id: UUID
+
+
+class SetAutoLabel(Command[AutoLabelSettings]):
+    """Say what auto-label is to do; `unknown_model`, `unknown_class`, `validation_failed` (enabled without a model)."""
+
+    project_id: UUID
+    settings: AutoLabelSettings
+    actor: UUID
+
+
+class CreateAutoLabelModel(Command[AutoLabelModel]):
+    """Make a model known to a project; `name_taken` where it has one of that name."""
+
+    project_id: UUID
+    name: Name
+    description: str = Field(default="", max_length=10_000)
+    endpoint: Endpoint | None = None
+    actor: UUID
+
+
+class ListAutoLabelModels(Query[AutoLabelModelPage]):
+    """A project's models."""
+
+    project_id: UUID
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)

@@ -1,6 +1,18 @@
 """The routes of /api/v1, one module for each group of them."""
 
-from gateway.routes import account, exports, guidelines, imports, issues, labels, library, members, overview, projects
+from gateway.routes import (
+    account,
+    auto_label,
+    exports,
+    guidelines,
+    imports,
+    issues,
+    labels,
+    library,
+    members,
+    overview,
+    projects,
+)
 from gateway.routing import Group
 
 GROUPS: tuple[Group, ...] = (
@@ -8,6 +20,7 @@ GROUPS: tuple[Group, ...] = (
     projects.group,
     overview.group,
     guidelines.group,
+    auto_label.group,
     members.group,
     library.group,
     labels.group,

@@ -20,6 +20,7 @@ class Base(DeclarativeBase):
         datetime: sa.DateTime(timezone=True),
         str: sa.Text,
         dict[str, Any]: JSONB,
+        list[UUID]: sa.ARRAY(sa.Uuid),
     }
 
 
@@ -88,3 +89,32 @@ class GuidelineRow(Base):
     created_by: Mapped[UUID]
     created_at: Mapped[datetime]
     stored_at: Mapped[datetime | None]
+
+
+class AutoLabelModelRow(Base):
+    """A model of a project's own."""
+
+    __tablename__ = "auto_label_models"
+    __table_args__ = (sa.UniqueConstraint("project_id", "name", name="auto_label_models_name_unique"),)
+
+    project_id: Mapped[UUID] = mapped_column(sa.ForeignKey("projects.id"), primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
+    name: Mapped[str]
+    description: Mapped[str]
+    endpoint: Mapped[str | None]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+
+
+class AutoLabelRow(Base):
+    """What auto-label is to do in a project; no row: nothing. `classes` null: all that there are."""
+
+    __tablename__ = "auto_label"
+
+    project_id: Mapped[UUID] = mapped_column(sa.ForeignKey("projects.id"), primary_key=True)
+    enabled: Mapped[bool]
+    model_id: Mapped[UUID | None]
+    classes: Mapped[list[UUID] | None]
+    threshold: Mapped[float]
+    updated_by: Mapped[UUID]
+    updated_at: Mapped[datetime]

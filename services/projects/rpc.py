@@ -13,12 +13,17 @@ from contracts.rpc import Nothing
 from contracts.rpc.labels import Link
 from contracts.rpc.projects import (
     AddObjectClasses,
+    AutoLabelModel,
+    AutoLabelModelPage,
+    AutoLabelSettings,
     ChangeProject,
     CompleteGuideline,
+    CreateAutoLabelModel,
     CreateGuideline,
     CreateProject,
     DeleteGuideline,
     DeleteProject,
+    GetAutoLabel,
     GetGuideline,
     GetProject,
     GetProjectCards,
@@ -26,15 +31,17 @@ from contracts.rpc.projects import (
     GuidelinePage,
     GuidelineUpload,
     LinkGuideline,
+    ListAutoLabelModels,
     ListGuidelines,
     ListProjects,
     Project,
     ProjectCards,
     ProjectPage,
     RestoreProject,
+    SetAutoLabel,
 )
 from services.projects import pdf
-from services.projects.handlers import guidelines, projects
+from services.projects.handlers import auto_label, cards, guidelines, projects
 
 READ_AT_ONCE = 2
 """PDFs in memory and in the parser at a time."""
@@ -55,7 +62,7 @@ class Projects(Service):
 
     @rpc
     def get_project_cards(self, session: Session, request: GetProjectCards) -> ProjectCards:
-        return projects.get_project_cards(session, request.project_id)
+        return cards.get_project_cards(session, request.project_id)
 
     @rpc
     def list_projects(self, session: Session, request: ListProjects) -> ProjectPage:
@@ -120,3 +127,19 @@ class Projects(Service):
     def delete_guideline(self, session: Session, request: DeleteGuideline) -> Nothing:
         guidelines.delete_guideline(session, request.project_id, request.guideline_id)
         return Nothing()
+
+    @rpc
+    def get_auto_label(self, session: Session, request: GetAutoLabel) -> AutoLabelSettings:
+        return auto_label.get_auto_label(session, request.project_id)
+
+    @rpc
+    def set_auto_label(self, session: Session, request: SetAutoLabel) -> AutoLabelSettings:
+        return auto_label.set_auto_label(session, request)
+
+    @rpc
+    def create_auto_label_model(self, session: Session, request: CreateAutoLabelModel) -> AutoLabelModel:
+        return auto_label.create_model(session, request)
+
+    @rpc
+    def list_auto_label_models(self, session: Session, request: ListAutoLabelModels) -> AutoLabelModelPage:
+        return auto_label.list_models(session, request)

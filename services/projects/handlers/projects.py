@@ -21,12 +21,10 @@ from contracts.rpc import Request
 from contracts.rpc.labels import CountObjects
 from contracts.rpc.projects import (
     AddObjectClasses,
-    AutoLabel,
     ChangeProject,
     CreateProject,
     ListProjects,
     Project,
-    ProjectCards,
     ProjectPage,
 )
 from services.projects import domain
@@ -51,13 +49,7 @@ class Labels(Protocol):
 
 def get_project(session: Session, project_id: UUID, *, deleted: bool = False) -> Project:
     """A project, with `deleted` a deleted one too; Problem `not_found`."""
-    return _to_project(find(session, project_id, deleted=deleted))
-
-
-def get_project_cards(session: Session, project_id: UUID) -> ProjectCards:
-    """A project with what the overview shows of it; Problem `not_found`."""
-    row = find(session, project_id)
-    return ProjectCards(project=_to_project(row), guidelines=row.guidelines, auto_label=AutoLabel())
+    return to_project(find(session, project_id, deleted=deleted))
 
 
 def list_projects(session: Session, request: ListProjects) -> ProjectPage:
@@ -75,7 +67,7 @@ def list_projects(session: Session, request: ListProjects) -> ProjectPage:
         query = query.where(ProjectRow.id < last)
     rows = session.scalars(query.order_by(ProjectRow.id.desc()).limit(request.limit + 1)).all()
     more = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    return ProjectPage(items=tuple(_to_project(row) for row in rows[: request.limit]), next=more)
+    return ProjectPage(items=tuple(to_project(row) for row in rows[: request.limit]), next=more)
 
 
 def create_project(session: Session, request: CreateProject) -> Project:
@@ -207,7 +199,7 @@ def _specify(session: Session, row: ProjectRow, specification: Specification) ->
 
 def _saved(session: Session, row: ProjectRow, event: type[ProjectChanged] = ProjectChanged) -> Project:
     if not session.is_modified(row):
-        return _to_project(row)
+        return to_project(row)
     _advance(session, row)
     return _announced(session, row, event)
 
@@ -226,7 +218,7 @@ def _advance(session: Session, row: ProjectRow) -> None:
 
 
 def _announced(session: Session, row: ProjectRow, event: type[ProjectChanged] = ProjectChanged) -> Project:
-    project = _to_project(row)
+    project = to_project(row)
     outbox.add(
         session,
         event(
@@ -246,7 +238,8 @@ def _name_taken(name: str) -> Problem:
     return Problem("name_taken", f"There is a project named {name!r} already.")
 
 
-def _to_project(row: ProjectRow) -> Project:
+def to_project(row: ProjectRow) -> Project:
+    """What others may know of a project."""
     return Project(
         id=row.id,
         name=row.name if row.deleted_name is None else row.deleted_name,

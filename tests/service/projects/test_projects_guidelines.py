@@ -14,7 +14,7 @@ from chassis.objects import ObjectStore
 from contracts.errors import Problem
 from contracts.events import GuidelineChanged
 from contracts.rpc.projects import CreateGuideline, CreateProject, Guideline, GuidelineUpload, ListGuidelines
-from services.projects.handlers import guidelines, projects
+from services.projects.handlers import cards, guidelines, projects
 from services.projects.models import GuidelineRow
 from services.projects.pdf import count_pages
 from tests.pdfs import pdf
@@ -62,7 +62,7 @@ class Desk:
     def counted(self) -> int:
         """What the overview's card says."""
         with self.database.session() as session:
-            return projects.get_project_cards(session, self.id).guidelines
+            return cards.get_project_cards(session, self.id).guidelines
 
     def told(self) -> list[tuple[int, int]]:
         """Versions and counts of the events, which then clear away."""

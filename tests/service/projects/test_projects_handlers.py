@@ -15,6 +15,7 @@ from contracts.errors import Problem
 from contracts.events import ProjectChanged, ProjectDeleted, ProjectRestored
 from contracts.rpc.labels import CountObjects, ObjectCounts
 from contracts.rpc.projects import AddObjectClasses, ChangeProject, CreateProject, ListProjects, Project
+from services.projects.handlers import cards
 from services.projects.handlers import projects as handlers
 from services.projects.models import RemovedPart
 from tests.service.support import waiting_events
@@ -95,14 +96,14 @@ def test_a_new_project_and_its_event(database: Database) -> None:
         )
     ]
     with database.session() as session:
-        cards = handlers.get_project_cards(session, project.id)
-    assert cards.project == project
-    assert (cards.guidelines, cards.auto_label.status) == (0, "off")
+        shown = cards.get_project_cards(session, project.id)
+    assert shown.project == project
+    assert (shown.guidelines, shown.auto_label.status) == (0, "off")
 
 
 def test_what_is_not_there_is_not_found(database: Database) -> None:
     with database.session() as session:
-        for read in (handlers.get_project, handlers.get_project_cards):
+        for read in (handlers.get_project, cards.get_project_cards):
             with pytest.raises(Problem, match="not_found"):
                 read(session, uuid4())
         with pytest.raises(Problem, match="not_found"):
@@ -311,7 +312,7 @@ def test_a_deleted_project_is_nowhere_until_it_is_restored(database: Database) -
         with pytest.raises(Problem, match="not_found"):
             use()
     with database.session() as session, pytest.raises(Problem, match="not_found"):
-        handlers.get_project_cards(session, project.id)
+        cards.get_project_cards(session, project.id)
     assert listed(database, name=project.name) == []
     (hidden,) = listed(database, name=project.name, deleted=True)
     assert hidden.id == project.id and hidden.deleted_at is not None
