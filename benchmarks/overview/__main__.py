@@ -5,6 +5,7 @@ import http.client
 import json
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--clients", type=int, nargs="+", default=(1, 8), help="at a time; each is a run of its own")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
     options = parser.parse_args(arguments)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # what was started is stopped on the way out
     facts = machine()
     with temporary_system("benchmark") as system, ExitStack() as stack:
         system.up(say=_say)
