@@ -2,12 +2,13 @@
 
 import hashlib
 import io
+import json
 import socket
 import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -180,10 +181,14 @@ def eventually(check: Callable[[], T], within: float = 60) -> T:
 
 
 class Watcher:
-    """Reads a project's live stream on a thread of its own, until its block ends; `messages` is what came."""
+    """Reads a project's live stream on a thread of its own, until its block ends.
+
+    `messages` is what came; `changed`, the other cards that were named as no longer true.
+    """
 
     def __init__(self, api: Labelyard, project_id: str) -> None:
         self.messages: list[LiveMessage] = []
+        self.changed: list[str] = []
         self._opened = threading.Event()
         self._http = api.transport.http
         self._path = f"/projects/{project_id}/live"
@@ -197,8 +202,14 @@ class Watcher:
 
     def __exit__(self, *_: object) -> None:
         assert self._socket is not None
-        self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, as closing would not
+        with suppress(OSError):  # the server may have closed it
+            self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, as closing would not
         self._thread.join(30)
+
+    @property
+    def ended(self) -> bool:
+        """Whether the server has closed the stream."""
+        return not self._thread.is_alive()
 
     @property
     def versions(self) -> list[int]:
@@ -212,6 +223,10 @@ class Watcher:
                 self._socket = response.extensions["network_stream"].get_extra_info("socket")
                 self._opened.set()
                 for event in parse(response.iter_lines()):
-                    self.messages.append(httpx.Response(200, text=event.data).json())
+                    data = json.loads(event.data)
+                    if event.name == "changed":
+                        self.changed += data["cards"]
+                    else:
+                        self.messages.append(data)
         except httpx.TransportError:
             pass  # the end of the block

@@ -15,6 +15,7 @@ import pytest
 from client import Labelyard
 from deploy.local.state import REPOSITORY
 from deploy.local.system import System
+from tests.pdfs import pdf
 
 BCCD = REPOSITORY.parent / "shared" / "data" / "bccd"
 OBJECTS = {"RBC": 4153, "WBC": 372, "Platelets": 361}  # the 4,888 boxes of boxes.csv, less two of zero area
@@ -214,3 +215,17 @@ def test_refusals_say_what_to_do(labelyard: CommandLine, system: System) -> None
     stranger = CommandLine(Path(labelyard.environment["HOME"]) / "elsewhere")
     stranger.environment |= {"LABELYARD_URL": system.url, "LABELYARD_TOKEN": "nobody's"}
     assert "labelyard login" in _refused(stranger, "project", "list")
+
+
+def test_a_project_goes_and_comes_back_with_its_guideline(labelyard: CommandLine, tmp_path: Path) -> None:
+    made = labelyard.json("project", "create", "Tidal")
+    guide = tmp_path / "Guide.pdf"
+    guide.write_bytes(pdf(2))
+    assert labelyard.json("guideline", "upload", "Tidal", str(guide))["pages"] == 2
+    labelyard("project", "delete", "Tidal")
+    assert "labelyard project list" in _refused(labelyard, "guideline", "list", made["id"])
+    assert "Tidal" in labelyard("project", "list", "--deleted")
+    labelyard("project", "restore", "Tidal")
+    assert "Guide" in labelyard("guideline", "list", "Tidal")
+    labelyard("guideline", "download", "Tidal", "Guide.pdf", "-o", str(tmp_path / "copy.pdf"))
+    assert (tmp_path / "copy.pdf").read_bytes() == guide.read_bytes()
