@@ -10,7 +10,7 @@ from chassis.restoring import Kept
 from contracts.enums import AssetState, JobState
 from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged
 from services.labels.handlers.changes import state
-from services.labels.handlers.library import VERIFIED_AT_ONCE, chunks, thumbnail_key
+from services.labels.handlers.data_library import VERIFIED_AT_ONCE, chunks, thumbnail_key
 from services.labels.models import Asset, Import, Label
 
 TOLD_AT_ONCE = 1000

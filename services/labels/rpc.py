@@ -49,7 +49,7 @@ from contracts.rpc.labels import (
     TakeNext,
     Upload,
 )
-from services.labels.handlers import actions, imports, issues, labels, library
+from services.labels.handlers import actions, data_library, imports, issues, labels
 
 
 class Labels(Service):
@@ -59,31 +59,31 @@ class Labels(Service):
 
     @rpc
     def create_dataset(self, session: Session, request: CreateDataset) -> Dataset:
-        return library.create_dataset(session, request.name)
+        return data_library.create_dataset(session, request.name)
 
     @rpc
     def list_datasets(self, session: Session, request: ListDatasets) -> DatasetPage:
-        return library.list_datasets(session, request.cursor, request.limit)
+        return data_library.list_datasets(session, request.cursor, request.limit)
 
     @rpc
     def register_assets(self, session: Session, request: RegisterAssets) -> RegisteredAssets:
-        return library.register_assets(session, ObjectStore.shared(), request.dataset, request.items)
+        return data_library.register_assets(session, ObjectStore.shared(), request.dataset, request.items)
 
     @rpc
     def complete_assets(self, session: Session, request: CompleteAssets) -> AssetPage:
-        return library.complete_assets(session, request.dataset, request.ids)
+        return data_library.complete_assets(session, request.dataset, request.ids)
 
     @rpc
     def get_assets(self, session: Session, request: GetAssets) -> AssetPage:
-        return library.get_assets(session, request.ids)
+        return data_library.get_assets(session, request.ids)
 
     @rpc
     def list_assets(self, session: Session, request: ListAssets) -> AssetPage:
-        return library.list_assets(session, request.dataset, request.state, request.cursor, request.limit)
+        return data_library.list_assets(session, request.dataset, request.state, request.cursor, request.limit)
 
     @rpc
     def link_asset(self, session: Session, request: LinkAsset) -> Link:
-        return library.link_asset(session, ObjectStore.shared(), request)
+        return data_library.link_asset(session, ObjectStore.shared(), request)
 
     @rpc
     def add_labels(self, session: Session, request: AddLabels) -> LabelsAdded:

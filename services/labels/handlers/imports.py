@@ -14,7 +14,7 @@ from contracts.events import ImportRequested
 from contracts.rpc.labels import CreateUpload, Import, ImportReport, StartImport, Upload
 from services.labels.handlers import copies
 from services.labels.handlers.copies import Owners
-from services.labels.handlers.library import find_dataset
+from services.labels.handlers.data_library import find_dataset
 from services.labels.models import Import as ImportRow
 from services.labels.models import Upload as UploadRow
 

@@ -33,7 +33,7 @@ from contracts.rpc.labels import (
 from services.labels.domain import life
 from services.labels.handlers import copies
 from services.labels.handlers.copies import Owners
-from services.labels.handlers.library import chunks, find_dataset
+from services.labels.handlers.data_library import chunks, find_dataset
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Dataset as DatasetRow
 from services.labels.models import Label as LabelRow

@@ -1,4 +1,4 @@
-"""Verification of uploads: size, hashes, a full decode, a thumbnail (see handlers/library.py for the keys)."""
+"""Verification of uploads: size, hashes, a full decode, a thumbnail (see handlers/data_library.py for the keys)."""
 
 import hashlib
 import tempfile
@@ -18,8 +18,8 @@ from chassis.objects import ObjectStore
 from chassis.settings import settings
 from contracts.enums import AssetState
 from contracts.events import AssetsCompleted
+from services.labels.handlers.data_library import attempt_key, chunks, publish_assets, stored_key, thumbnail_key
 from services.labels.handlers.images import Decoded, NotAnImage, decode
-from services.labels.handlers.library import attempt_key, chunks, publish_assets, stored_key, thumbnail_key
 from services.labels.models import Asset
 
 log = get_logger()

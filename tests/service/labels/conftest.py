@@ -26,7 +26,7 @@ from contracts.permissions import ProjectRole, Role, TeamRole
 from contracts.rpc.labels import Actor, AddLabels, Asset, AssetDraft, LabelWithBody, Viewer
 from contracts.rpc.members import GetRole, RoleAnswer
 from contracts.rpc.projects import AddObjectClasses, GetProject, Project
-from services.labels.handlers import copies, labels, library
+from services.labels.handlers import copies, data_library, labels
 from services.labels.handlers.verification import verify_assets
 
 MANAGER = Actor(user_id=UUID(int=1), role=Role.MANAGER)
@@ -128,7 +128,7 @@ class Desk:
             for key, data in files.items()
         ]
         with self.database.session() as session:
-            registered = library.register_assets(session, self.store, self.dataset, drafts).items
+            registered = data_library.register_assets(session, self.store, self.dataset, drafts).items
         for item in registered:
             if item.upload is not None:
                 post(item.upload.url, item.upload.fields, files[item.data_key])
@@ -136,14 +136,14 @@ class Desk:
         if verify:
             verify_assets(self.database, AssetsCompleted(asset_ids=ids))
         with self.database.session() as session:
-            return list(library.get_assets(session, ids).items)
+            return list(data_library.get_assets(session, ids).items)
 
     def stored(self, number: int, *, width: int = 100, height: int = 80) -> list[UUID]:
         """Assets that pass for verified, without files."""
         from services.labels.models import Asset as AssetRow
 
         with self.database.session() as session:
-            dataset = library.create_dataset(session, self.dataset)
+            dataset = data_library.create_dataset(session, self.dataset)
             rows = [
                 AssetRow(
                     id=new_id(),

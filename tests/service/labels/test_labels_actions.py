@@ -32,7 +32,7 @@ from contracts.rpc.labels import (
     TakeNext,
     Viewer,
 )
-from services.labels.handlers import actions, copies, labels, library
+from services.labels.handlers import actions, copies, data_library, labels
 from tests.service.labels.conftest import MANAGER, Desk
 
 
@@ -121,7 +121,7 @@ def test_labels_of_assets_are_made_once(desk: Desk) -> None:
 def test_labels_of_a_dataset(desk: Desk) -> None:
     desk.stored(3)
     with desk.database.session() as session:
-        library.register_assets(session, desk.store, desk.dataset, [AssetDraft(data_key="expected", size=1)])
+        data_library.register_assets(session, desk.store, desk.dataset, [AssetDraft(data_key="expected", size=1)])
     assert add(desk, dataset=desk.dataset).created == 3
     keys = sorted(label.data_key for label in listed(desk).items)
     again = add(desk, dataset=desk.dataset, data_keys=(keys[0],))
@@ -132,7 +132,7 @@ def test_what_is_not_stored_gets_no_label_and_nothing_else_does(desk: Desk) -> N
     (good,) = desk.stored(1)
     with desk.database.session() as session:
         drafts = [AssetDraft(data_key="expected", size=1)]
-        (item,) = library.register_assets(session, desk.store, desk.dataset, drafts).items
+        (item,) = data_library.register_assets(session, desk.store, desk.dataset, drafts).items
     with pytest.raises(Problem) as caught:
         add(desk, assets=(good, item.asset.id))
     assert caught.value.code == "asset_not_stored"
@@ -453,7 +453,7 @@ def test_an_asset_is_linked_where_its_label_may_be_seen(desk: Desk, picture: Cal
     def link(project_id: UUID, viewer: Viewer) -> None:
         request = LinkAsset(asset_id=asset.id, variant="content", project_id=project_id, viewer=viewer)
         with desk.database.session() as session:
-            library.link_asset(session, desk.store, request)
+            data_library.link_asset(session, desk.store, request)
 
     eyes = Viewer(only_assignee=worker.user_id)
     link(desk.project_id, Viewer())

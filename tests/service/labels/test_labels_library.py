@@ -14,7 +14,7 @@ from contracts.enums import AssetState
 from contracts.errors import Problem
 from contracts.events import AssetChanged, AssetsCompleted
 from contracts.rpc.labels import AssetDraft, LinkAsset, RegisteredAsset
-from services.labels.handlers import library
+from services.labels.handlers import data_library
 from services.labels.handlers.verification import verify_assets
 
 Picture = Callable[..., bytes]
@@ -22,7 +22,7 @@ Picture = Callable[..., bytes]
 
 def register(desk, *drafts: AssetDraft) -> tuple[RegisteredAsset, ...]:
     with desk.database.session() as session:
-        return library.register_assets(session, desk.store, desk.dataset, drafts).items
+        return data_library.register_assets(session, desk.store, desk.dataset, drafts).items
 
 
 def draft(key: str, data: bytes, **more) -> AssetDraft:
@@ -37,8 +37,8 @@ def test_an_upload_is_decoded_hashed_and_given_a_thumbnail(desk, picture: Pictur
     assert asset.sha256 == hashlib.sha256(data).hexdigest()
     assert asset.crc32 == f"{zlib.crc32(data):08x}"
     with desk.database.session() as session:
-        content = library.link_asset(session, desk.store, LinkAsset(asset_id=asset.id, variant="content"))
-        thumbnail = library.link_asset(session, desk.store, LinkAsset(asset_id=asset.id, variant="thumbnail"))
+        content = data_library.link_asset(session, desk.store, LinkAsset(asset_id=asset.id, variant="content"))
+        thumbnail = data_library.link_asset(session, desk.store, LinkAsset(asset_id=asset.id, variant="thumbnail"))
     answer = httpx.get(content.url)
     assert answer.content == data
     assert 'filename="a.jpg"' in answer.headers["content-disposition"]
@@ -73,7 +73,7 @@ def test_other_bytes_than_announced_are_rejected(desk, picture: Picture) -> None
     desk.store.put(library_key(desk, item), other)
     verify_assets(desk.database, AssetsCompleted(asset_ids=(item.asset.id,)))
     with desk.database.session() as session:
-        (asset,) = library.get_assets(session, [item.asset.id]).items
+        (asset,) = data_library.get_assets(session, [item.asset.id]).items
     assert asset.state is AssetState.REJECTED
     assert asset.reason.startswith("sha256_mismatch")
 
@@ -86,7 +86,7 @@ def test_an_upload_that_never_came_stays_expected(desk, picture: Picture) -> Non
     (item,) = register(desk, draft("a.png", picture()))
     verify_assets(desk.database, AssetsCompleted(asset_ids=(item.asset.id,)))
     with desk.database.session() as session:
-        (asset,) = library.get_assets(session, [item.asset.id]).items
+        (asset,) = data_library.get_assets(session, [item.asset.id]).items
     assert asset.state is AssetState.REGISTERED
     assert asset.reason.startswith("upload_missing")
 
@@ -100,7 +100,7 @@ def test_a_policy_that_still_holds_cannot_change_a_stored_asset(desk, picture: P
     httpx.post(item.upload.url, data=item.upload.fields, files={"file": evil}).raise_for_status()
     verify_assets(desk.database, AssetsCompleted(asset_ids=(item.asset.id,)))
     with desk.database.session() as session:
-        link = library.link_asset(session, desk.store, LinkAsset(asset_id=item.asset.id, variant="content"))
+        link = data_library.link_asset(session, desk.store, LinkAsset(asset_id=item.asset.id, variant="content"))
     assert httpx.get(link.url).content == data
 
 
@@ -136,13 +136,13 @@ def test_completing_tells_the_verifier_in_parts_and_refuses_strangers(desk, pict
     items = register(desk, *(draft(f"{n:03}.png", picture()) for n in range(120)))
     ids = [item.asset.id for item in items]
     with desk.database.session() as session:
-        page = library.complete_assets(session, desk.dataset, ids)
+        page = data_library.complete_assets(session, desk.dataset, ids)
     assert [asset.id for asset in page.items] == ids
     parts = [set(event.asset_ids) for event in desk.events(AssetsCompleted) if set(event.asset_ids) <= set(ids)]
     assert set().union(*parts) == set(ids)
-    assert max(map(len, parts)) <= library.VERIFIED_AT_ONCE
+    assert max(map(len, parts)) <= data_library.VERIFIED_AT_ONCE
     with pytest.raises(Problem, match="unknown_asset"), desk.database.session() as session:
-        library.complete_assets(session, desk.dataset, [ids[0], new_id()])
+        data_library.complete_assets(session, desk.dataset, [ids[0], new_id()])
 
 
 def test_assets_are_listed_by_key_in_pages(desk, picture: Picture) -> None:
@@ -150,7 +150,7 @@ def test_assets_are_listed_by_key_in_pages(desk, picture: Picture) -> None:
     seen, cursor = [], None
     while True:
         with desk.database.session() as session:
-            page = library.list_assets(session, desk.dataset, None, cursor, 2)
+            page = data_library.list_assets(session, desk.dataset, None, cursor, 2)
         seen += [asset.data_key for asset in page.items]
         cursor = page.next
         if cursor is None:

@@ -183,7 +183,7 @@ def test_logs_are_json_with_the_correlation_id(capsys: pytest.CaptureFixture[str
         logs.configure("test-process")
         with context.correlated("abc"):
             logs.get_logger().info("something happened", label=7)
-            logging.getLogger("a.library").warning("so did %s", "this")
+            logging.getLogger("urllib.thing").warning("so did %s", "this")
         lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
     finally:
         root.handlers[:] = handlers

@@ -6,7 +6,7 @@ import pytest
 
 from client import Labelyard, UploadFailure
 from tests.unit.client.api_server import Server
-from tests.unit.client.library import Library
+from tests.unit.client.stored import Library
 
 
 @pytest.fixture

@@ -29,12 +29,12 @@ from formats.types import ParsedLabel
 from services.labels.domain import life
 from services.labels.handlers import changes, copies
 from services.labels.handlers.copies import Owners
+from services.labels.handlers.data_library import chunks
 from services.labels.handlers.importing.examination import Ready, examine
 from services.labels.handlers.importing.report import Report
 from services.labels.handlers.importing.source import Source
 from services.labels.handlers.imports import upload_key
 from services.labels.handlers.labels import make_labels
-from services.labels.handlers.library import chunks
 from services.labels.models import Asset, Import, Label, Upload
 
 log = get_logger()
