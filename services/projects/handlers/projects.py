@@ -169,6 +169,7 @@ def _expected(session: Session, request: ChangeProject, *, lock: bool = False) -
 
 
 def _refuse_used(labels: Labels, project_id: UUID, removed: Sequence[domain.Removed]) -> None:
+    # An object that is drawn in this very moment is not seen: it keeps its class's id, which is never given again.
     classes = {str(part.id): part.name for part in removed if part.kind == domain.OBJECT_CLASS}
     if not classes:
         return
