@@ -5,6 +5,7 @@ import http.client
 import json
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -137,7 +138,7 @@ def _answers(api: Labelyard) -> bool:
 
 
 def _measure(url: str, token: str, paths: Paths, clients: int, requests: int) -> Times:
-    """Everything in turn, round after round, so that whatever else the machine does befalls all alike."""
+    """Everything once a round, in any order, so that whatever else the machine does befalls all alike."""
     with ThreadPoolExecutor(clients) as pool:
         shares = [pool.submit(_ask, url, token, paths, -(-requests // clients)) for _ in range(clients)]
     times: Times = {key: [] for key in paths}
@@ -152,7 +153,7 @@ def _ask(url: str, token: str, paths: Paths, rounds: int) -> Times:
     headers = {"Authorization": f"Bearer {token}"}
     times: Times = {key: [] for key in paths}
     for number in range(-WARM_UP, rounds):
-        for key, path in paths.items():
+        for key, path in random.sample(list(paths.items()), len(paths)):
             started = time.perf_counter()
             connection.request("GET", path, headers=headers)
             response = connection.getresponse()
