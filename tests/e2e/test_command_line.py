@@ -29,7 +29,14 @@ class CommandLine:
         self.environment = {"PATH": os.environ["PATH"], "HOME": str(home), "LC_ALL": "C.UTF-8"}
 
     def start(self, *arguments: str, **options: Any) -> subprocess.Popen[str]:
-        return subprocess.Popen([COMMAND, *arguments], env=self.environment, text=True, **options)
+        # Ctrl-C reaches it as at a terminal, even if the tests run in the background of a shell, which ignores it
+        return subprocess.Popen(
+            [COMMAND, *arguments],
+            env=self.environment,
+            text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            **options,
+        )
 
     def __call__(self, *arguments: str, code: int = 0, given: str = "") -> str:
         """Standard output; the exit code must be `code`."""
