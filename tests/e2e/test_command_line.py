@@ -34,7 +34,7 @@ class CommandLine:
             [COMMAND, *arguments],
             env=self.environment,
             text=True,
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # takes no lock
             **options,
         )
 
