@@ -119,8 +119,9 @@ class RpcClient:
                 raise Problem("unavailable", "The message broker is away.")
             self._publish(request, call_id, until, tracing.traceparent(call.span))
         except Problem as problem:
-            self.forget(call_id)
-            call.future.set_exception(problem)
+            # whoever takes a call off the list tells it how it ended: the listener may have been first
+            if self._waiters.pop(call_id, None) is not None:
+                call.future.set_exception(problem)
         return call
 
     def forget(self, call_id: str) -> None:
@@ -190,7 +191,7 @@ class RpcClient:
             self._connected.clear()
             for call_id in list(self._waiters):
                 future = self._waiters.pop(call_id, None)
-                if future is not None and not future.done():
+                if future is not None:
                     future.set_exception(Problem("unavailable", "The message broker went away."))
             self._stop.wait(0.2)
 
@@ -215,6 +216,6 @@ class RpcClient:
 
     def _answered(self, message: Delivery) -> None:
         future = self._waiters.pop(message.properties.get("correlation_id", ""), None)
-        if future is not None and not future.done():
+        if future is not None:
             body = message.body
             future.set_result(body if isinstance(body, bytes) else str(body).encode())
