@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -90,8 +91,8 @@ def person(system: System, owner: Person, project: str) -> Person:
 
 
 def new_address() -> str:
-    """An address that no test has come from."""
-    return f"2001:db8:{os.urandom(2).hex()}:{os.urandom(2).hex()}::1"
+    """An address that no test has come from, written as logs write it."""
+    return str(ip_address(f"2001:db8:{os.urandom(2).hex()}:{os.urandom(2).hex()}::1"))
 
 
 def log_in(api: httpx.Client, email: str | None, password: str = PASSWORD) -> httpx.Response:
