@@ -1,7 +1,8 @@
-"""The gateway as it is, and beside it, in the same process, `/bare/{project_id}`: the floor.
+"""The gateway as it is, and beside it, in the same process, two floors to compare its overview with.
 
-The floor asks the four questions of a manager's overview at once, waits for the four answers, and says so. It knows
-neither who asks nor what is answered: no sign-in, no routing, nothing composed.
+`/bare/{project_id}` asks the four questions of a manager's overview at once, waits for the answers and says so. It
+knows neither who asks nor what is answered: no sign-in, no routing, nothing composed. `/empty/…` does the same with
+four questions that are answered with nothing (see `empty`): messaging alone, without services and databases.
 """
 
 from collections.abc import Callable, Iterable
@@ -9,24 +10,30 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from benchmarks.overview.ping import Ping
 from chassis.rpc.client import RpcClient
 from contracts.permissions import Role
+from contracts.rpc import Request
 from gateway.overview import day_of, questions
 from gateway.wsgi import app as gateway
 
-PREFIX = "/bare/"
+QUESTIONS = 4
 DEADLINE = 2.0
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     """WSGI, for gunicorn with the gateway's own configuration."""
-    path: str = environ["PATH_INFO"]
-    if not path.startswith(PREFIX):
+    _, kind, *rest = environ["PATH_INFO"].split("/")
+    asked: list[Request[Any]]
+    if kind == "bare":
+        asked = list(questions(Role.MANAGER, UUID(rest[0]), None, day_of(datetime.now(UTC), UTC)).values())
+    elif kind == "empty":
+        asked = [Ping()] * QUESTIONS
+    else:
         answer: Iterable[bytes] = gateway(environ, start_response)
         return answer
-    asked = questions(Role.MANAGER, UUID(path.removeprefix(PREFIX)), None, day_of(datetime.now(UTC), UTC))
-    assert len(asked) == 4
-    calls = [RpcClient.shared().send(question, DEADLINE) for question in asked.values()]
+    assert len(asked) == QUESTIONS
+    calls = [RpcClient.shared().send(question, DEADLINE) for question in asked]
     for call in calls:
         call.result()
     body = b'{"answers":4}'
