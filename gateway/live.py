@@ -75,6 +75,7 @@ class _Cause:
 class _Watched:
     streams: set["Stream"] = field(default_factory=set)
     latest: Counters | None = None
+    announced: int = -1
     cause: "_Cause | None" = None
     dirty: bool = False
     busy: bool = False
@@ -227,9 +228,15 @@ class Hub:
         with self._changed:
             for topic, watched in self._watched.items():
                 version = versions.get(topic.project_id)
-                if version is not None and (watched.latest is None or watched.latest.version < version):
+                if version is None or version <= watched.announced:
+                    continue
+                watched.announced = version
+                cause = _Cause(context.since(), tracing.traceparent())
+                if watched.latest is not None and version <= watched.latest.version:
+                    _shown(cause)  # by an answer that overtook the announcement
+                else:
                     watched.dirty = True
-                    watched.cause = watched.cause or _Cause(context.since(), tracing.traceparent())
+                    watched.cause = watched.cause or cause
                     self._changed.notify()
 
     def _doubt(self, picks: Callable[[Stream], bool]) -> None:

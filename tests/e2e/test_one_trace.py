@@ -13,8 +13,15 @@ def test_a_submit_is_one_trace_down_to_the_stream(system: System, team: Team, co
     trace_id, caller = secrets.token_hex(16), secrets.token_hex(8)
     email, password = system.owner
     label = team.labels[0]
-    with Watcher(team.manager, team.id), httpx.Client(base_url=f"{system.url}/api/v1", timeout=30) as http:
+    with Watcher(team.manager, team.id) as watcher, httpx.Client(base_url=f"{system.url}/api/v1", timeout=30) as http:
         csrf = http.post("/auth/login", json={"email": email, "password": password}).json()["csrf_token"]
+
+        def settled() -> None:
+            assert watcher.messages
+            last = watcher.messages[-1]["cards"]["labeling_status"]
+            assert last["state"] == "ok" and last["data"]["total"] == len(team.labels), last
+
+        eventually(settled)  # a batch of changes is in the trace of its first: the submit must come alone
         answer = http.post(
             f"/projects/{team.id}/labels/{label}:submit",
             json={},

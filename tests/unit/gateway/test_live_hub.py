@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 import pytest
+from prometheus_client import REGISTRY
 
 from chassis.ids import new_id
 from contracts.body import Specification
@@ -235,3 +236,16 @@ def test_a_reader_that_went_away_ends_the_stream(hub: Hub) -> None:
     next(sent), next(sent)
     gone.set()
     assert list(sent) == []
+
+
+def test_a_change_whose_answer_overtook_its_announcement_is_measured_once(hub: Hub, analytics: Analytics) -> None:
+    def measured() -> float:
+        return REGISTRY.get_sample_value("labelyard_live_latency_seconds_count") or 0.0
+
+    analytics.version = 5
+    read_until(hub.open(EVERYTHING, Role.MANAGER, None), 5)
+    before = measured()
+    announce(hub, 5)
+    announce(hub, 5)
+    announce(hub, 4)
+    assert measured() == before + 1
