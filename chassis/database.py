@@ -1,12 +1,17 @@
 """A service's own PostgreSQL database."""
 
+import math
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import ClassVar
 
+import psycopg
 import sqlalchemy as sa
+from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.orm import Session, sessionmaker
+from sqlalchemy.pool import ConnectionPoolEntry
 
 from chassis.logs import get_logger
 from chassis.settings import settings
@@ -18,6 +23,10 @@ WAKE_CHANNEL = "labelyard_outbox"
 
 PENDING = "labelyard_outbox_pending"
 """Key in `Session.info`: this transaction has written to the outbox."""
+
+
+RESTED = 1.0
+"""Seconds after which a pooled connection is asked whether it still lives before it is used."""
 
 
 class Database:
@@ -35,7 +44,6 @@ class Database:
             pool_size=pool or limits.database_pool,
             max_overflow=0,
             pool_timeout=5,
-            pool_pre_ping=True,
             connect_args={
                 "connect_timeout": 5,
                 # A deadline in the caller does not stop a statement: the server must (field notes, psycopg).
@@ -43,7 +51,10 @@ class Database:
                 f"-c idle_in_transaction_session_timeout={4 * milliseconds} -c timezone=UTC",
             },
         )
+        _ping_what_has_rested(self.engine)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        # each BEGIN and COMMIT is a way to the server and back, as long as the question itself
+        self._reading = sessionmaker(self.engine.execution_options(isolation_level="AUTOCOMMIT"))
         self._wake = threading.Event()
         self._notifier: threading.Thread | None = None
         self._notifier_lock = threading.Lock()
@@ -66,6 +77,12 @@ class Database:
                 yield session
             if session.info.pop(PENDING, False):
                 self.wake_relay()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """For queries: every statement is a transaction of its own, and sees what is committed when it begins."""
+        with self._reading() as session, session.begin():
+            yield session
 
     def wake_relay(self) -> None:
         """Tell the relays of this database, here and elsewhere, that events are waiting. Returns at once."""
@@ -108,3 +125,20 @@ class Database:
     def close(self) -> None:
         """Close the pooled connections."""
         self.engine.dispose()
+
+
+def _ping_what_has_rested(engine: sa.Engine) -> None:
+    """As SQLAlchemy's pool_pre_ping, which would ask each time: for a busy service that is as dear as a query."""
+
+    @sa.event.listens_for(engine, "checkin")
+    def _rests(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+        record.info["rests_since"] = time.monotonic()
+
+    @sa.event.listens_for(engine, "checkout")
+    def _ping(connection: DBAPIConnection, record: ConnectionPoolEntry, _: object) -> None:
+        if time.monotonic() - record.info.get("rests_since", math.inf) < RESTED:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg.Error as error:
+            raise sa.exc.InvalidatePoolError from error

@@ -27,7 +27,7 @@ from chassis.database import Database
 from chassis.logs import get_logger
 from contracts.errors import Problem
 from contracts.message import Message
-from contracts.rpc import Command, Request
+from contracts.rpc import Command, Query, Request
 
 log = get_logger()
 
@@ -95,9 +95,9 @@ def _expired(deadline: object) -> bool:
 def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -> Callable[..., Any]:
     """Make a method of a Service answer the request class that its `request` argument names.
 
-    With `transaction` the method is `(self, session, request)`, its transaction is the chassis's, commands with an
-    idempotency key are replayed, and PostgreSQL's serialization failures and deadlocks are tried again. Without, it
-    is `(self, request)` and opens its own.
+    With `transaction` the method is `(self, session, request)`. A command's transaction is the chassis's, is replayed
+    under an idempotency key, and is tried again after PostgreSQL's serialization failures and deadlocks; a query has
+    none (Database.reading). Without `transaction` the method is `(self, request)` and opens its own.
     """
     if method is None:
         return functools.partial(rpc, transaction=transaction)
@@ -152,7 +152,8 @@ def _parse(request_type: type[Request[Message]], request: dict[str, Any]) -> Req
 def _run(service: Service, method: Callable[..., Any], request: Request[Any]) -> dict[str, Any]:
     for attempt in range(1, RETRIES + 1):
         try:
-            with service.database.session() as session:
+            database = service.database
+            with database.reading() if isinstance(request, Query) else database.session() as session:
                 return _answer(service, session, method, request)
         except sa.exc.OperationalError as error:
             if attempt == RETRIES or getattr(error.orig, "sqlstate", None) not in ("40001", "40P01"):

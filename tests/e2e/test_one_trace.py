@@ -29,25 +29,7 @@ def test_a_submit_is_one_trace_down_to_the_stream(system: System, team: Team, co
         )
         assert answer.status_code == 200, answer.text
 
-        def complete() -> dict[str, Received]:
-            spans = {span.name: span for span in collector.trace(trace_id)}
-            assert {
-                "labels.act_on_label",
-                "publish labels.label.changed.v1",
-                "analytics.projector.v1:labels.label.changed.v1",
-                "hear analytics.counters.changed.v1",
-                "push to live streams",
-            } <= spans.keys()
-            return spans
-
-        eventually(complete)
-    spans = collector.trace(trace_id)
-    by_id = {span.span_id: span for span in spans}
-    push = next(span for span in spans if span.name == "push to live streams")
-    path = [push]
-    while path[-1].parent_id in by_id:
-        path.append(by_id[path[-1].parent_id])
-    assert path[-1].parent_id == caller
+        path = eventually(lambda: _way_up(collector.trace(trace_id), "push to live streams", caller))
     assert [span.process for span in path if span.name != "publish labels.label.changed.v1"] == [
         "gateway",  # push to live streams
         "gateway",  # hear analytics.counters.changed.v1
@@ -56,3 +38,14 @@ def test_a_submit_is_one_trace_down_to_the_stream(system: System, team: Team, co
         "gateway",  # the call
         "gateway",  # the request
     ]
+
+
+def _way_up(spans: list[Received], name: str, caller: str) -> list[Received]:
+    """The spans from that of this name up to the one below `caller`; every process sends its own when it likes."""
+    by_id = {span.span_id: span for span in spans}
+    path = [span for span in spans if span.name == name]
+    assert path, f"no {name} among {sorted(span.name for span in spans)}"
+    while path[-1].parent_id != caller:
+        assert path[-1].parent_id in by_id, f"nothing above {path[-1]}"
+        path.append(by_id[path[-1].parent_id])
+    return path
