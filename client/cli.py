@@ -6,6 +6,7 @@ import click
 
 from .commands import FAILED, Group
 from .commands.account import login, password, session, token
+from .commands.admin import admin
 from .commands.exports import export
 from .commands.guidelines import guideline
 from .commands.imports import import_
@@ -43,7 +44,7 @@ def cli() -> None:
     """
 
 
-for command in (login, password, session, token, project, guideline, import_, overview, watch, export):
+for command in (login, password, session, token, project, guideline, import_, overview, watch, export, admin):
     cli.add_command(command)
 
 

@@ -53,6 +53,7 @@ class Permission(StrEnum):
     CREATE_PROJECT = "create_project"
     DELETE_PROJECT = "delete_project"
     MANAGE_TEAM = "manage_team"
+    OPERATE = "operate"
     EDIT_PROJECT = "edit_project"
     INVITE = "invite"
     MANAGE_DATA = "manage_data"
@@ -72,6 +73,7 @@ PERMISSIONS: Final[Mapping[Permission, Mapping[Role, Scope]]] = {
     Permission.CREATE_PROJECT: _EVERYTHING,
     Permission.DELETE_PROJECT: _EVERYTHING,
     Permission.MANAGE_TEAM: _EVERYTHING,
+    Permission.OPERATE: _EVERYTHING,
     Permission.EDIT_PROJECT: _MANAGING,
     Permission.INVITE: _MANAGING,
     Permission.MANAGE_DATA: _MANAGING,
@@ -176,7 +178,9 @@ class TokenScope(StrEnum):
         return order.index(self) >= order.index(needed)
 
 
-BEYOND_WRITE: Final = frozenset({Permission.DELETE_PROJECT, Permission.MANAGE_TEAM, Permission.INVITE})
+BEYOND_WRITE: Final = frozenset(
+    {Permission.DELETE_PROJECT, Permission.MANAGE_TEAM, Permission.OPERATE, Permission.INVITE}
+)
 """What a token needs full scope to change: a program that leaks its token must not let others in or destroy."""
 
 

@@ -1,0 +1,10 @@
+"""labelyard admin: for those who look after an installation."""
+
+import click
+
+from . import Group
+
+
+@click.group(cls=Group)
+def admin() -> None:
+    """Look after the installation, for owners and admins."""
