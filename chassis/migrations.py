@@ -49,6 +49,20 @@ def run_env(models: str) -> None:
     engine.dispose()
 
 
+def change_chassis_tables_v2() -> None:
+    """Failed messages: each once, and how many tries ended with their process. Never changed afterwards."""
+    op.add_column("failed_messages", sa.Column("kills", sa.Integer, nullable=False, server_default=sa.text("0")))
+    op.add_column("failed_messages", sa.Column("digest", BYTEA))
+    op.create_index("failed_messages_once", "failed_messages", ["queue", "digest"], unique=True)
+
+
+def undo_chassis_tables_v2() -> None:
+    """The way back of `change_chassis_tables_v2`."""
+    op.drop_index("failed_messages_once", "failed_messages")
+    op.drop_column("failed_messages", "digest")
+    op.drop_column("failed_messages", "kills")
+
+
 def create_chassis_tables_v1() -> None:
     """The chassis tables as they were first; every service's first migration calls this. Never changed afterwards."""
     now = sa.func.now()

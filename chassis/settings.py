@@ -57,6 +57,13 @@ class Settings(BaseSettings):
     s3_region: str = "us-east-1"
     """The bucket's region, which addresses are signed for."""
 
+    failed_rows: int = Field(default=100_000, ge=1)
+    """Failed messages that each service keeps at most: beyond, its consumers stop, and its queues grow instead."""
+    failed_bytes: int = Field(default=2**30, ge=2**20)
+    """Bytes of their bodies that each service keeps at most, likewise."""
+    failed_days: int = Field(default=90, ge=1, le=36_500)
+    """Days after which a failed message is dropped that is not tried any more by itself."""
+
     health_host: str = "127.0.0.1"
     """Where /livez, /readyz and /metrics are served; 0.0.0.0 for checks from another machine."""
     health_port: int = Field(default=0, ge=0, le=65535)

@@ -18,7 +18,7 @@ outbox = sa.Table(
 failed_messages = sa.Table(
     "failed_messages",
     metadata,
-    # A delivery whose handler failed, kept until a retry succeeds or somebody drops it.
+    # A delivery whose handler failed, kept until a retry succeeds or somebody drops it (chassis.failed).
     sa.Column("id", UUID(as_uuid=True), primary_key=True),
     sa.Column("queue", sa.Text, nullable=False),
     sa.Column("type", sa.Text, nullable=False),
@@ -28,7 +28,11 @@ failed_messages = sa.Table(
     sa.Column("attempts", sa.Integer, nullable=False),
     sa.Column("failed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.now()),
     sa.Column("next_try_at", sa.DateTime(timezone=True), nullable=True),  # null: no more by itself
+    # tries in a row that ended with their process; one that is under way counts already
+    sa.Column("kills", sa.Integer, nullable=False, server_default=sa.text("0")),
+    sa.Column("digest", BYTEA, nullable=True),  # SHA-256 of the body; null: kept by an older version
     sa.Index("failed_messages_due", "queue", "next_try_at"),
+    sa.Index("failed_messages_once", "queue", "digest", unique=True),
 )
 
 inbox = sa.Table(

@@ -1,0 +1,14 @@
+"""Failed messages: each once, and how many tries ended with their process."""
+
+from chassis.migrations import change_chassis_tables_v2, undo_chassis_tables_v2
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    change_chassis_tables_v2()
+
+
+def downgrade() -> None:
+    undo_chassis_tables_v2()
