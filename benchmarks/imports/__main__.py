@@ -82,7 +82,7 @@ def _measure(system: System, folder: Path, size: int, format_: str) -> dict[str,
     email, password = system.owner
     with Labelyard(system.url) as owner:
         owner.login(email, password)
-        token = owner.create_token("benchmark")["secret"]
+        token = owner.create_token("benchmark")["secret"] or ""
     source = {"voc": [str(folder)], "coco": [str(folder / "coco.json"), "--images", str(folder / "images")]}[format_]
     command = [
         str(Path(sys.executable).with_name("labelyard")),

@@ -81,7 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _projects(stack: ExitStack, system: System, sizes: Sequence[int]) -> tuple[str, dict[int, str]]:
     """A project of each size, and a token of somebody who manages them all."""
     os.environ.update(system.environment)  # the loader writes where the labels service does
-    from benchmarks.overview.load import load
+    from benchmarks.load import load
 
     owner = stack.enter_context(Labelyard(system.url))
     owner.login(*system.owner)
