@@ -115,6 +115,13 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
+class CheckKind(StrEnum):
+    """What a check does about counters that are not what the labels add up to: tell, or put them right."""
+
+    VERIFY = "verify"
+    REBUILD = "rebuild"
+
+
 class OnError(StrEnum):
     """What an import does with a file that has errors: keep its good objects, or change nothing at all."""
 

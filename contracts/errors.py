@@ -46,6 +46,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "unavailable": (503, "A part of the system is away; try again"),
     "busy": (503, "Too busy right now; try again"),
     "deadline_exceeded": (503, "No answer in time; try again"),
+    "counters_incomplete": (503, "The project's figures are not complete until its counters are rebuilt"),
 }
 
 

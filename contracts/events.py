@@ -265,6 +265,14 @@ class CountersChanged(EventData):
     projects: tuple[ProjectVersion, ...]
 
 
+class CheckDue(EventData):
+    """The next part of a verification or a rebuild of counters is to be done."""
+
+    type = "analytics.check.due.v1"
+
+    check_id: UUID
+
+
 def _below(base: type[EventData]) -> Iterator[type[EventData]]:
     for event in base.__subclasses__():
         yield event

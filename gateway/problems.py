@@ -16,10 +16,10 @@ log = get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
-AWAY = frozenset({"unavailable", "deadline_exceeded", "busy"})
+AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "counters_incomplete"})
 """Codes that say "not now": the question itself was fine."""
 
-_RETRY_AFTER = {"busy": 1, "unavailable": 2, "deadline_exceeded": 2, "rate_limited": 5}
+_RETRY_AFTER = {"busy": 1, "unavailable": 2, "deadline_exceeded": 2, "counters_incomplete": 5, "rate_limited": 5}
 
 _CODE_OF_STATUS = {
     400: "bad_request",

@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 
 from contracts.body import Body, Name
 from contracts.enums import AssetState, ImportFormat, IssueState, JobState, LabelAction, OnError, Review, Status
+from contracts.events import LabelState
 from contracts.message import Message, Strict, Time
 from contracts.permissions import Role
 from contracts.rpc import Command, Query
@@ -281,6 +282,20 @@ class ObjectCounts(Message):
     objects: dict[str, int]
 
 
+class LabelStates(Message):
+    """What events say of labels, by label id. `more`: there are labels behind the last of these."""
+
+    items: tuple[LabelState, ...]
+    more: bool = False
+
+
+class ProjectIds(Message):
+    """Projects by id. `more`: there are some behind the last of these."""
+
+    items: tuple[UUID, ...]
+    more: bool = False
+
+
 class LabelQuick(Message):
     """What the labels service knows for the overview."""
 
@@ -513,3 +528,25 @@ class CountObjects(Query[ObjectCounts]):
 
     project_id: UUID
     class_ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
+
+
+class ListLabelStates(Query[LabelStates]):
+    """A project's labels behind `after`, as events tell of them: what is counted elsewhere is compared with this."""
+
+    project_id: UUID
+    after: UUID | None = None
+    limit: int = Field(default=1000, ge=1, le=1000)
+
+
+class GetLabelStates(Query[LabelStates]):
+    """These labels of a project, as events tell of them; unknown ones are left out."""
+
+    project_id: UUID
+    ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
+
+
+class ListLabeledProjects(Query[ProjectIds]):
+    """The projects behind `after` that the labels service knows, deleted ones too."""
+
+    after: UUID | None = None
+    limit: int = Field(default=1000, ge=1, le=1000)

@@ -21,6 +21,7 @@ from contracts.rpc.labels import (
     GetImport,
     GetLabel,
     GetLabelCards,
+    GetLabelStates,
     HistoryPage,
     Import,
     Issue,
@@ -31,6 +32,7 @@ from contracts.rpc.labels import (
     LabelPage,
     LabelQuick,
     LabelsAdded,
+    LabelStates,
     LabelWithBody,
     Link,
     LinkAsset,
@@ -38,10 +40,13 @@ from contracts.rpc.labels import (
     ListDatasets,
     ListIssueComments,
     ListIssues,
+    ListLabeledProjects,
     ListLabels,
+    ListLabelStates,
     MoveIssue,
     ObjectCounts,
     OpenIssue,
+    ProjectIds,
     RegisterAssets,
     RegisteredAssets,
     SaveBody,
@@ -49,7 +54,7 @@ from contracts.rpc.labels import (
     TakeNext,
     Upload,
 )
-from services.labels.handlers import actions, data_library, imports, issues, labels
+from services.labels.handlers import actions, data_library, imports, issues, labels, states
 
 
 class Labels(Service):
@@ -152,3 +157,15 @@ class Labels(Service):
     @rpc
     def get_import(self, session: Session, request: GetImport) -> Import:
         return imports.get_import(session, request.project_id, request.import_id)
+
+    @rpc
+    def list_label_states(self, session: Session, request: ListLabelStates) -> LabelStates:
+        return states.list_states(session, request)
+
+    @rpc
+    def get_label_states(self, session: Session, request: GetLabelStates) -> LabelStates:
+        return states.get_states(session, request)
+
+    @rpc
+    def list_labeled_projects(self, session: Session, request: ListLabeledProjects) -> ProjectIds:
+        return states.list_projects(session, request)
