@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 INSTALLED := test -x $(PYTHON) || { echo "nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up down status logs backup restore verify compose-secrets test check documents release-api bench lock bootstrap
+.PHONY: help up demo down status logs backup restore verify compose-secrets test check documents release-api bench lock bootstrap
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -11,6 +11,9 @@ help: ## this list
 up: ## install what is missing, start everything, load a demo, show it
 	@deploy/local/bootstrap
 	@$(PYTHON) -m deploy.local up
+
+demo: bootstrap ## load the demo project into the system at LABELYARD_URL, with LABELYARD_TOKEN
+	@$(PYTHON) -m deploy.local demo
 
 down: ## stop everything; PURGE=1 removes all data too
 	@test ! -x $(PYTHON) || $(PYTHON) -m deploy.local down $(if $(PURGE),--purge)

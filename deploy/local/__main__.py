@@ -1,7 +1,8 @@
-"""`python -m deploy.local up|down|status|logs`: what `make` calls."""
+"""`python -m deploy.local up|demo|down|status|logs`: what `make` calls."""
 
 import argparse
 import os
+import secrets
 import subprocess
 import sys
 import time
@@ -34,7 +35,7 @@ def up() -> None:
         signed_in = access.ensure(system)
         members_password = state.secret("demo members' password")
         if not state.is_done("demo", for_=demo.PROJECT):
-            demo.load(signed_in, members_password, say)
+            demo.load(signed_in["url"], signed_in["token"], members_password, say)
             state.mark_done("demo", for_=demo.PROJECT)
         say("ready\n")
     _show_overview(signed_in)
@@ -50,6 +51,16 @@ def _show_overview(signed_in: access.Access) -> None:
     command: list[str | Path] = [Path(sys.executable).with_name("labelyard"), "overview", demo.PROJECT]
     given = {"LABELYARD_URL": signed_in["url"], "LABELYARD_TOKEN": signed_in["token"]}
     subprocess.run(command, env=os.environ | given, check=False)
+
+
+def load_demo() -> None:
+    """Loads the demo project into the system at LABELYARD_URL, as the owner of LABELYARD_TOKEN."""
+    url, token = os.environ.get("LABELYARD_URL"), os.environ.get("LABELYARD_TOKEN")
+    if not url or not token:
+        raise LocalError("say where: LABELYARD_URL, and LABELYARD_TOKEN with a token of an owner")
+    password = os.environ.get("LABELYARD_DEMO_PASSWORD") or secrets.token_urlsafe(12)
+    console.print(f"The demo's members sign in as {demo.email(demo.LABELERS[0])} and so on, password {password}")
+    demo.load(url, token, password, console.print)
 
 
 def down(purge: bool) -> None:
@@ -103,6 +114,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m deploy.local", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help=up.__doc__)
+    commands.add_parser("demo", help=load_demo.__doc__)
     commands.add_parser("down", help=down.__doc__).add_argument("--purge", action="store_true")
     commands.add_parser("status", help=status.__doc__)
     commands.add_parser("logs", help=logs.__doc__).add_argument("names", nargs="*")
@@ -111,6 +123,8 @@ def main() -> int:
         match arguments.command:
             case "up":
                 up()
+            case "demo":
+                load_demo()
             case "down":
                 down(arguments.purge)
             case "status":

@@ -12,7 +12,6 @@ from pathlib import Path
 
 from client import Labelyard
 from client.types import Action, Import, Label, ProjectRole
-from deploy.local.access import Access
 from deploy.local.demo_images import Tile, as_coco, tiles
 from deploy.local.errors import LocalError
 
@@ -42,10 +41,10 @@ FATES: tuple[tuple[Action, ...], ...] = (
 """What is done with each label once it is assigned, in turn; together they reach every status and review."""
 
 
-def load(access: Access, password: str, say: Callable[[str], None]) -> None:
-    """Makes the demo project as the owner of `access`; its members sign in with `password`."""
+def load(url: str, token: str, password: str, say: Callable[[str], None]) -> None:
+    """Makes the demo project as the owner of `token`; its members sign in with `password`."""
     with ExitStack() as sessions:
-        owner = sessions.enter_context(Labelyard(access["url"], access["token"]))
+        owner = sessions.enter_context(Labelyard(url, token))
         say("demo: uploading images and their first annotations")
         project = (owner.find_project(PROJECT) or owner.create_project(PROJECT))["id"]
         _import(owner, project, list(tiles()))
@@ -53,7 +52,7 @@ def load(access: Access, password: str, say: Callable[[str], None]) -> None:
         users = _members(owner, project, password)
         members: dict[str, Labelyard] = {}
         for name in MEMBERS:
-            members[name] = sessions.enter_context(Labelyard(access["url"]))
+            members[name] = sessions.enter_context(Labelyard(url))
             members[name].login(email(name), password)
         labels = sorted(owner.labels(project), key=lambda label: label["data_key"])
         for label, labeler, fate in zip(labels, cycle(LABELERS), cycle(FATES), strict=False):

@@ -20,11 +20,12 @@ from deploy.local.state import REPOSITORY
 COMPOSE = Path(sysconfig.get_path("purelib")) / "compose" / "docker-compose"
 SERVERS = {"postgres", "rabbitmq", "s3"}
 STEPS = {"databases", "migrate", "topology", "owner"}
+TOOLS = {"backup"}
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
-    asked = [COMPOSE, "--project-directory", REPOSITORY, "config", "--format", "json"]
+    asked = [str(COMPOSE), "--project-directory", str(REPOSITORY), "--profile", "*", "config", "--format", "json"]
     config: dict[str, Any] = json.loads(subprocess.run(asked, check=True, capture_output=True, cwd=REPOSITORY).stdout)
     return config
 
@@ -37,7 +38,7 @@ def containers(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def processes(containers: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    return {name: container for name, container in containers.items() if name not in SERVERS | STEPS}
+    return {name: container for name, container in containers.items() if name not in SERVERS | STEPS | TOOLS}
 
 
 def seconds(duration: str) -> float:
@@ -64,8 +65,8 @@ def test_every_process_runs_and_events_of_one_service_each(processes: dict[str, 
 
 def test_own_containers_share_one_image_and_have_no_rights(containers: dict[str, dict[str, Any]]) -> None:
     own = {name: container for name, container in containers.items() if name not in SERVERS}
-    assert len({container["image"] for container in own.values()}) == 1
-    assert [name for name, container in own.items() if "build" in container] == ["databases"]
+    assert len({container["image"] for name, container in own.items() if name not in TOOLS}) == 1
+    assert {name for name, container in own.items() if "build" in container} == {"databases", *TOOLS}
     for name, container in own.items():
         assert container["user"].split(":")[0] not in ("0", "root"), name
         assert container["init"], name
@@ -101,6 +102,15 @@ def test_steps_wait_for_healthy_servers_and_run_once(containers: dict[str, dict[
     # `up --wait` takes a container that has ended for broken, unless another waits for its end
     everybody = {each for container in containers.values() for each in container.get("depends_on", {})}
     assert everybody >= STEPS
+
+
+def test_tools_run_when_they_are_called_only(containers: dict[str, dict[str, Any]]) -> None:
+    assert {name for name, container in containers.items() if container.get("profiles")} == TOOLS
+
+
+def test_a_backup_is_made_by_programs_of_the_servers_version(containers: dict[str, dict[str, Any]]) -> None:
+    dockerfile = (REPOSITORY / "deploy/docker/Dockerfile").read_text()
+    assert f"FROM {containers['postgres']['image']} AS {containers['backup']['build']['target']}\n" in dockerfile
 
 
 def test_only_the_gateway_and_the_store_are_published_and_to_this_machine_only(
@@ -160,4 +170,4 @@ def test_images_are_pinned(containers: dict[str, dict[str, Any]]) -> None:
     tags = {name: containers[name]["image"].partition(":")[2] for name in SERVERS}
     assert all(re.search(r"[0-9]+[.-][0-9]+", tag) for tag in tags.values()), tags
     bases = re.findall(r"^FROM (\S+)", (REPOSITORY / "deploy/docker/Dockerfile").read_text(), re.MULTILINE)
-    assert all(re.search(r":[0-9]+\.[0-9]+\.[0-9]+", base) for base in bases), bases
+    assert all(re.search(r":[0-9]+\.[0-9]+", base) for base in bases), bases
