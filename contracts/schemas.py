@@ -18,6 +18,7 @@ from pydantic.json_schema import models_json_schema
 
 import contracts.rpc
 from contracts.events import EVENTS
+from contracts.failed import METHODS
 from contracts.message import Message
 from contracts.rpc import Request
 
@@ -25,7 +26,7 @@ FOLDER = Path(__file__).with_name("schemas")
 
 
 def methods() -> dict[str, dict[str, type[Request[Message]]]]:
-    """Service -> method -> its request class."""
+    """Service -> method -> its request class; those too that every service has."""
     services = {}
     for module in pkgutil.iter_modules(contracts.rpc.__path__):
         members = vars(importlib.import_module(f"contracts.rpc.{module.name}"))
@@ -34,6 +35,7 @@ def methods() -> dict[str, dict[str, type[Request[Message]]]]:
             for each in members.values()
             if isinstance(each, type) and issubclass(each, Request) and _is_method(each, module.name)
         }
+        services[module.name].update({each.method(): each.of(module.name) for each in METHODS})
     return services
 
 

@@ -22,10 +22,19 @@ from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from chassis import context, idempotency, metrics, tracing
+from chassis import context, failed, idempotency, metrics, tracing
 from chassis.database import Database
 from chassis.logs import get_logger
 from contracts.errors import Problem
+from contracts.failed import (
+    DropFailed,
+    FailedCount,
+    FailedMessageBody,
+    FailedPage,
+    GetFailed,
+    ListFailed,
+    ReplayFailed,
+)
 from contracts.message import Message
 from contracts.rpc import Command, Query, Request
 
@@ -43,23 +52,6 @@ class CallContext(DependencyProvider):  # type: ignore[misc]  # nameko is untype
     def get_dependency(self, worker_ctx: Any) -> dict[str, Any]:
         """The call's headers, without their prefix."""
         return dict(worker_ctx.data)
-
-
-class Service:
-    """Base of the five services' entrypoints; `name` is the service's."""
-
-    name: ClassVar[str]
-    call = CallContext()
-
-    @property
-    def database(self) -> Database:
-        """The service's own database."""
-        return Database.of(self.name)
-
-    def transact(self, request: Request[Answer], handle: Callable[[Session], Answer]) -> Answer:
-        """What `rpc` does with a transaction, for methods without one that need it at their end."""
-        answer = _run(self, lambda _self, session, _request: handle(session), request)
-        return request.answer.model_validate(answer)  # type: ignore[return-value]  # a request names its answer
 
 
 class _Consumer(RpcConsumer):  # type: ignore[misc]  # nameko is untyped
@@ -104,7 +96,7 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
     request_type: type[Request[Message]] = get_type_hints(method)["request"]
 
     @functools.wraps(method)
-    def call(self: Service, request: dict[str, Any]) -> dict[str, Any]:
+    def call(self: "Service", request: dict[str, Any]) -> dict[str, Any]:
         name = f"{self.name}.{request_type.method()}"
         started = time.perf_counter()
         outcome = "error"
@@ -116,7 +108,7 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
                 deadline = self.call.get("deadline")
                 if _expired(deadline):
                     raise Problem("deadline_exceeded", "The call waited too long before it could start.")
-                parsed = _parse(request_type, request)
+                parsed = _parse(request_type.of(self.name), request)
                 answer = _run(self, method, parsed) if transaction else method(self, parsed).model_dump(mode="json")
                 outcome = "ok"
                 return answer
@@ -139,6 +131,43 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
 
     entrypoint: Callable[..., Any] = _Entrypoint.decorator(call)
     return entrypoint
+
+
+class Service:
+    """Base of the five services' entrypoints; `name` is the service's."""
+
+    name: ClassVar[str]
+    call = CallContext()
+
+    @property
+    def database(self) -> Database:
+        """The service's own database."""
+        return Database.of(self.name)
+
+    def transact(self, request: Request[Answer], handle: Callable[[Session], Answer]) -> Answer:
+        """What `rpc` does with a transaction, for methods without one that need it at their end."""
+        answer = _run(self, lambda _self, session, _request: handle(session), request)
+        return request.answer.model_validate(answer)  # type: ignore[return-value]  # a request names its answer
+
+    @rpc
+    def list_failed(self, session: Session, request: ListFailed) -> FailedPage:
+        """What the service's handlers failed at."""
+        return failed.page(session, self.name, request)
+
+    @rpc
+    def get_failed(self, session: Session, request: GetFailed) -> FailedMessageBody:
+        """One message that a handler failed at."""
+        return failed.show(session, self.name, request.id)
+
+    @rpc
+    def replay_failed(self, session: Session, request: ReplayFailed) -> FailedCount:
+        """Have messages tried again."""
+        return failed.replay(session, self.name, request)
+
+    @rpc
+    def drop_failed(self, session: Session, request: DropFailed) -> FailedCount:
+        """Forget messages."""
+        return failed.drop(session, self.name, request)
 
 
 def _parse(request_type: type[Request[Message]], request: dict[str, Any]) -> Request[Message]:

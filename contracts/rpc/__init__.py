@@ -4,9 +4,9 @@ A request class `GetProject` in `contracts.rpc.projects` is the method `get_proj
 """
 
 import re
-from typing import Any, ClassVar, Generic, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
 
-from pydantic import Field
+from pydantic import Field, create_model
 
 from contracts.message import Message
 
@@ -35,9 +35,25 @@ class Request(Message, Generic[Answer]):
                 break
 
     @classmethod
+    def of(cls, service: str) -> type[Self]:
+        """The class as `service` answers it, for methods that every service has (contracts.failed)."""
+        if getattr(cls, "service", None) == service:
+            return cls
+        made = _MADE.get((cls, service))
+        if made is None:
+            made = create_model(cls.__name__, __base__=cls, __module__=cls.__module__, __doc__=cls.__doc__)
+            made.service = service
+            _MADE[cls, service] = made
+        return made
+
+    @classmethod
     def method(cls) -> str:
         """The method's name: the class's in snake case."""
         return re.sub(r"(?<!^)(?=[A-Z])", "_", cls.__name__).lower()
+
+
+_MADE: dict[tuple[type[Request[Any]], str], type[Any]] = {}
+"""What `Request.of` has made: a class each time would be another type each time."""
 
 
 class Query(Request[Answer], Generic[Answer]):
