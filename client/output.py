@@ -27,8 +27,8 @@ class Output:
 
     def __init__(self) -> None:
         self.as_json = False
-        self.out = Console(highlight=False)
-        self.err = Console(stderr=True, highlight=False)
+        self.out = console()
+        self.err = console(stderr=True)
 
     def result(self, value: Any, drawn: RenderableType) -> None:
         """The command's result, in the form asked for."""
@@ -64,6 +64,14 @@ class Output:
                 bar.update(task, completed=done, total=total or None)
 
             yield tell
+
+
+def console(**where: Any) -> Console:
+    """A console that prints every string as it is: names may hold [brackets] and :colons:, which mean nothing here.
+
+    Whatever is to have a style is a rich Text; `escape` would print its backslashes.
+    """
+    return Console(**where, highlight=False, markup=False, emoji=False)
 
 
 def duration(seconds: int) -> str:

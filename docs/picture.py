@@ -7,10 +7,9 @@ import io
 import sys
 from pathlib import Path
 
-from rich.console import Console
-
 from client import draw
 from client.commands import connect, the_project
+from client.output import console
 
 PATH = Path(__file__).with_name("pictures") / "overview.svg"
 
@@ -47,9 +46,9 @@ def main(project: str) -> None:
     """Draw `project`, by name or id."""
     with connect() as api:
         page = api.overview(the_project(api, project)["id"])
-    console = Console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
-    console.print(draw.overview(page, COLUMNS))
-    picture = console.export_svg(title=f"labelyard overview {project}", code_format=FORM, unique_id="overview")
+    paper = console(record=True, width=COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    paper.print(draw.overview(page, COLUMNS))
+    picture = paper.export_svg(title=f"labelyard overview {project}", code_format=FORM, unique_id="overview")
     PATH.parent.mkdir(exist_ok=True)
     PATH.write_text("".join(f"{line.rstrip()}\n" for line in picture.splitlines()), encoding="utf-8")
 

@@ -8,7 +8,6 @@ from typing import cast
 
 import click
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from .. import credentials
@@ -66,7 +65,7 @@ def list_sessions(output: Output) -> None:
         found = list(api.sessions())
     table = _table("Device", "Since", "Last used", "Id")
     for each in found:
-        device = escape(each["device"] or "unknown")
+        device = each["device"] or "unknown"
         table.add_row(device, _moment(each["created_at"]), _moment(each["last_used_at"]), each["id"])
     output.result(found, table if found else "You are signed in nowhere.")
 
@@ -106,7 +105,7 @@ def create(output: Output, name: str, scope: str, project: str | None, days: int
             scope=cast(TokenScope, scope),
             project_id=the_project(api, project)["id"] if project else None,
         )
-    output.say(f"Made token {escape(name)} ({made['id']}). Keep its secret; it is not shown again:")
+    output.say(f"Made token {name} ({made['id']}). Keep its secret; it is not shown again:")
     output.result(made, made["secret"] or "")
 
 
@@ -119,7 +118,7 @@ def list_tokens(output: Output) -> None:
     table = _table("Token", "Scope", "Project", "Last used", "Expires", "Id")
     for each in found:
         used, end = _moment(each.get("last_used_at"), "never"), _moment(each.get("expires_at"), "never")
-        table.add_row(escape(each["name"]), each["scope"], each.get("project_id") or "all", used, end, each["id"])
+        table.add_row(each["name"], each["scope"], each.get("project_id") or "all", used, end, each["id"])
     output.result(found, table if found else "You have no tokens.")
 
 

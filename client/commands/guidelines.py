@@ -4,7 +4,6 @@ from pathlib import Path
 
 import click
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from ..output import Output
@@ -25,7 +24,7 @@ def upload(output: Output, project: str, file: Path, name: str | None) -> None:
     """Upload a PDF. PROJECT: its name or id."""
     with connect() as api:
         made = api.upload_guideline(the_project(api, project)["id"], file, name)
-    output.result(made, f"{escape(made['name'])}: {made.get('pages') or 0:,} pages ({made['id']}).")
+    output.result(made, f"{made['name']}: {made.get('pages') or 0:,} pages ({made['id']}).")
 
 
 @guideline.command("list")
@@ -40,7 +39,7 @@ def list_(output: Output, project: str) -> None:
         right = head in ("Pages", "Bytes")
         table.add_column(head, justify="right" if right else "left", no_wrap=head == "Id")
     for each in found:
-        table.add_row(escape(each["name"]), f"{each.get('pages') or 0:,}", f"{each['size']:,}", each["id"])
+        table.add_row(each["name"], f"{each.get('pages') or 0:,}", f"{each['size']:,}", each["id"])
     output.result(found, table if found else "No guidelines yet: `labelyard guideline upload` adds one.")
 
 

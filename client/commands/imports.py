@@ -8,8 +8,8 @@ import click
 from rich import box
 from rich.console import Group as Lines
 from rich.console import RenderableType
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from .. import folders
 from ..output import Output
@@ -97,7 +97,7 @@ def _run(
         into = api.find_project(project)
         if into is None:
             into = api.create_project(project)
-            output.say(f"Made project {escape(into['name'])}.")
+            output.say(f"Made project {into['name']}.")
         dataset = dataset or into["name"].replace("/", "-")  # a dataset's name stands in addresses
         with output.progress("Uploading images") as tell:
             uploaded = api.upload_assets(dataset, images, progress=tell)
@@ -127,34 +127,35 @@ def _report(project: str, dataset: str, uploaded: UploadSummary, ended: Import) 
     report = ended["report"]
     new = len(uploaded.stored) - uploaded.present
     lines: list[RenderableType] = [
-        f"Dataset {escape(dataset)}: {new:,} images uploaded, {uploaded.present:,} were there already."
+        f"Dataset {dataset}: {new:,} images uploaded, {uploaded.present:,} were there already."
     ]
     if uploaded.failures:
         failures = _table("Images that failed", "Image", "Code", "Why")
         for failure in uploaded.failures[:SHOWN]:
-            failures.add_row(escape(failure.data_key), failure.code, escape(failure.detail))
+            failures.add_row(failure.data_key, failure.code, failure.detail)
         lines += [failures, *_more(len(uploaded.failures), SHOWN)]
     if ended["state"] == "done":
-        lines.append(f"Project {escape(project)}: {report['labels']:,} labels with {report['objects']:,} objects.")
+        lines.append(f"Project {project}: {report['labels']:,} labels with {report['objects']:,} objects.")
     else:
-        lines.append(f"[red]The import {ended['state']}[/]: {escape(ended.get('failure') or 'nothing was changed')}")
+        failed = (f"The import {ended['state']}", "red")
+        lines.append(Text.assemble(failed, f": {ended.get('failure') or 'nothing was changed'}"))
     if report["objects_by_class"]:
         classes = Table(box=None, show_header=False, padding=(0, 2))
         classes.add_column()
         classes.add_column(justify="right")
         for name, count in sorted(report["objects_by_class"].items(), key=lambda item: -item[1]):
-            classes.add_row(escape(name), f"{count:,}")
+            classes.add_row(name, f"{count:,}")
         lines.append(classes)
     if report["error_count"]:
         faults = _table(f"Refused: {report['error_count']:,}", "File", "Line", "Object", "Code", "Why")
         for fault in report["errors"][:SHOWN]:
             line = fault.get("line")
             faults.add_row(
-                escape(fault["file"]),
+                fault["file"],
                 "" if line is None else str(line),
-                escape(fault.get("object") or ""),
+                fault.get("object") or "",
                 fault["code"],
-                escape(fault["detail"]),
+                fault["detail"],
             )
         lines += [faults, *_more(report["error_count"], SHOWN)]
     return Lines(*lines)

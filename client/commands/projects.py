@@ -2,7 +2,6 @@
 
 import click
 from rich import box
-from rich.markup import escape
 from rich.table import Table
 
 from ..output import Output
@@ -55,7 +54,7 @@ def delete(output: Output, project: str) -> None:
         found = the_project(api, project)
         api.delete_project(found["id"])
     back = f"`labelyard project restore {found['id']}` brings it back."
-    output.result(found, f"Deleted project {escape(found['name'])}. {back}")
+    output.result(found, f"Deleted project {found['name']}. {back}")
 
 
 @project.command()
@@ -68,7 +67,7 @@ def restore(output: Output, project: str) -> None:
         if len(named) > 1:
             raise click.ClickException(f"Several deleted projects had that name; give an id: {', '.join(named)}")
         back = api.restore_project(named[0] if named else project)
-    output.result(back, f"Restored project {escape(back['name'])}.")
+    output.result(back, f"Restored project {back['name']}.")
 
 
 @project.command("list")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.console import Console
 
 from client import draw
+from client.output import console
 
 
 def _page(**cards: Any) -> Any:
@@ -32,9 +32,9 @@ def _status(*counts: int) -> dict[str, Any]:
 
 
 def _drawn(page: Any, width: int = 100) -> str:
-    console = Console(file=io.StringIO(), width=width)
-    console.print(draw.overview(page, width))
-    text: str = console.file.getvalue()  # type: ignore[attr-defined]
+    paper = io.StringIO()
+    console(file=paper, width=width).print(draw.overview(page, width))
+    text = paper.getvalue()
     assert max(map(len, text.splitlines())) <= width
     return text
 
