@@ -10,7 +10,7 @@ from uuid import UUID
 
 from . import live
 from .downloads import fetch
-from .transport import ApiError, Transport
+from .transport import ATTEMPTS, ApiError, Transport, Unreachable
 from .types import (
     Action,
     Asset,
@@ -149,8 +149,12 @@ class Labelyard:
     ) -> Token:
         """Make a personal access token; its `secret` is told only now. It may do all that I may, unless limited."""
         body = {"name": name, "expires_at": expires_at, "scope": scope, "project_id": project_id}
-        token: Token = self.post("/me/tokens", _given(body))
-        return token
+        for _ in range(ATTEMPTS):
+            token: Token = self.post("/me/tokens", _given(body))
+            if token.get("secret"):
+                return token
+            self.revoke_token(token["id"])  # the answer with its secret was lost on the way: it serves nobody
+        raise Unreachable(self.transport.url, "what it answers is lost on the way")
 
     def tokens(self) -> Iterator[Token]:
         """My tokens, without their secrets."""

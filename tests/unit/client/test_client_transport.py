@@ -60,6 +60,27 @@ def test_a_command_is_repeated_under_the_same_idempotency_key(server: Server) ->
     assert keys[0] == keys[1] != keys[2]
 
 
+def test_a_token_whose_secret_was_lost_with_its_answer_is_made_anew(server: Server) -> None:
+    told_once = {"id": "t1", "name": "robot", "secret": None}  # what the same request again is answered with
+    server.on(
+        "POST", "/me/tokens", Answer(breaks=True), Answer(201, told_once), Answer(201, {"id": "t2", "secret": "s"})
+    )
+    server.on("DELETE", "/me/tokens/t1", Answer(204, b""))
+    with Labelyard(server.url) as api:
+        assert api.create_token("robot", scope="read") == {"id": "t2", "secret": "s"}
+    keys = [request.headers["idempotency-key"] for request in server.seen("POST", "/me/tokens")]
+    assert keys[0] == keys[1] != keys[2]
+    assert len(server.seen("DELETE", "/me/tokens/t1")) == 1
+
+
+def test_a_server_that_never_tells_a_secret_is_not_asked_for_ever(server: Server) -> None:
+    server.on("POST", "/me/tokens", Answer(201, {"id": "t", "secret": None}))
+    server.on("DELETE", "/me/tokens/t", Answer(204, b""))
+    with Labelyard(server.url) as api, pytest.raises(Unreachable):
+        api.create_token("robot", scope="read")
+    assert len(server.seen("DELETE", "/me/tokens/t")) == len(server.seen("POST", "/me/tokens"))
+
+
 def test_other_refusals_are_not_repeated(server: Server) -> None:
     server.on("POST", "/projects", problem(409, "name_taken"))
     with Labelyard(server.url) as api, pytest.raises(ApiError):
