@@ -1,7 +1,7 @@
 """The SDK: one method a route of the REST API, and the few combinations that everybody needs."""
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -274,9 +274,8 @@ class Labelyard:
     def download_guideline(self, guideline: Guideline, target: Path, progress: Progress = _nothing) -> None:
         """Download a guideline; `target` appears only whole, with the right size and sha256."""
         path = f"/projects/{guideline['project_id']}/guidelines/{guideline['id']}/content"
-        link = self.transport.request("GET", path).headers["location"]
         size, sha256 = guideline["size"], guideline.get("sha256")
-        fetch(self.transport.storage, link, target, size=size, sha256=sha256, progress=progress)
+        fetch(self.transport.storage, self._signed(path), target, size=size, sha256=sha256, progress=progress)
 
     def delete_guideline(self, project_id: str, guideline_id: str) -> None:
         """Delete a guideline and its file."""
@@ -449,15 +448,12 @@ class Labelyard:
     def download_export(self, export: Export, target: Path, progress: Progress = _nothing) -> None:
         """Download an export that is done; `target` appears only whole, with the right size and sha256."""
         path = f"/projects/{export['project_id']}/exports/{export['id']}/download"
-        link = self.transport.request("GET", path).headers["location"]
-        fetch(
-            self.transport.storage,
-            link,
-            target,
-            size=export.get("size"),
-            sha256=export.get("sha256"),
-            progress=progress,
-        )
+        size, sha256 = export.get("size"), export.get("sha256")
+        fetch(self.transport.storage, self._signed(path), target, size=size, sha256=sha256, progress=progress)
+
+    def _signed(self, path: str) -> Callable[[], str]:
+        """Asks for the address in the object store that `path` leads to."""
+        return lambda: self.transport.request("GET", path).headers["location"]
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

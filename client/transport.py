@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +11,7 @@ import httpx
 ATTEMPTS = 5
 LONGEST_WAIT = 10.0  # seconds, also where Retry-After asks for more
 NOT_NOW = frozenset({429, 502, 503, 504})  # statuses that may be better soon
+STORE_NOT_NOW = NOT_NOW | {500}  # S3's InternalError asks for the request again
 
 
 class ApiError(Exception):
@@ -66,8 +67,9 @@ def wait_before(attempt: int, asked: float | None = None) -> float:
     return min(0.2 * 2.0 ** (attempt - 1), LONGEST_WAIT) * random.uniform(0.5, 1.0)  # noqa: S311 - spreads retries
 
 
-def send_again(send: Callable[[], httpx.Response]) -> httpx.Response:
-    """Send until something other than "not now" is answered, at most ATTEMPTS times.
+def send_again(send: Callable[[], httpx.Response], not_now: Collection[int] = NOT_NOW) -> httpx.Response:
+    """Send until something other than "not now" is answered, at most ATTEMPTS times. `not_now`: the statuses that
+    say so.
 
     The last "not now" is returned as it is, and one that asks for more patience than LONGEST_WAIT at once; a
     connection that fails to the end raises httpx's TransportError.
@@ -76,7 +78,7 @@ def send_again(send: Callable[[], httpx.Response]) -> httpx.Response:
         asked = None
         try:
             response = send()
-            if response.status_code not in NOT_NOW:
+            if response.status_code not in not_now:
                 return response
             asked = retry_after(response)
             if asked is not None and asked > LONGEST_WAIT:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 import httpx
 
-from .transport import TransferError, send_again
+from .transport import STORE_NOT_NOW, TransferError, send_again
 from .types import Asset, AssetDraft, UploadPolicy
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def put(storage: httpx.Client, policy: UploadPolicy, path: Path) -> None:
             return storage.post(policy["url"], data=policy["fields"], files={"file": (path.name, file)})
 
     try:
-        response = send_again(send)
+        response = send_again(send, STORE_NOT_NOW)
     except httpx.TransportError as error:
         raise TransferError(f"the object store did not answer: {error or type(error).__name__}") from error
     if response.status_code >= 400:

@@ -31,4 +31,5 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     real = transport.wait_before
     monkeypatch.setattr(transport, "wait_before", wait_before)
     monkeypatch.setattr("client.live.wait_before", wait_before)
+    monkeypatch.setattr("client.downloads.wait_before", wait_before)
     return waited

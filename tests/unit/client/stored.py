@@ -10,8 +10,8 @@ from tests.unit.client.api_server import Answer, Request, Server
 class Library:
     """The assets of one dataset.
 
-    `reject`: data keys that verification refuses; `forbid`: those that the store refuses; `slow`: how many times it
-    is asked before it has looked at anything.
+    `reject`: data keys that verification refuses; `forbid`: those that the store refuses; `ill`: how many files the
+    store answers with an internal error first; `slow`: how many times it is asked before it has looked at anything.
     """
 
     def __init__(self, server: Server, dataset: str, slow: int = 1) -> None:
@@ -19,6 +19,7 @@ class Library:
         self.dataset = dataset
         self.reject: set[str] = set()
         self.forbid: set[str] = set()
+        self.ill = 0
         self.slow = slow
         self.assets: dict[str, dict[str, Any]] = {}
         self.contents: dict[str, bytes] = {}
@@ -52,6 +53,9 @@ class Library:
         if key in self.forbid:
             return Answer(403, b"<Error>AccessDenied</Error>")
         with self.lock:
+            if self.ill:
+                self.ill -= 1
+                return Answer(500, b"<Error>InternalError</Error>")
             self.contents[key] = request.body
         return Answer(204, b"")
 

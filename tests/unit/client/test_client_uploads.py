@@ -65,6 +65,15 @@ def test_one_bad_file_does_not_stop_the_others(server: Server, files: dict[str, 
     assert len(summary.stored) == 451 - 6
 
 
+def test_a_store_with_an_internal_error_is_sent_the_file_again(server: Server, files: dict[str, Path]) -> None:
+    library = Library(server, "cells")
+    library.ill = 1
+    with Labelyard(server.url) as api:
+        summary = api.upload_assets("cells", {"000.png": files["000.png"]})
+    assert not summary.failures
+    assert len(server.seen("POST", "/storage/000.png")) == 2
+
+
 def test_a_server_that_never_verifies_is_not_waited_for_for_ever(server: Server, files: dict[str, Path]) -> None:
     Library(server, "cells", slow=1_000_000)
     some = dict(list(files.items())[:2])
