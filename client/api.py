@@ -50,12 +50,17 @@ def _nothing(done: int, total: int) -> None:
     """The progress of somebody who does not want to know."""
 
 
+def _no_matter(why: ApiError | Unreachable) -> None:
+    """The trouble of somebody who waits anyway."""
+
+
 class Labelyard:
     """A server at `url`, as the user whose personal access token is given.
 
     Answers are the API's JSON (see `types`). Any method raises `ApiError` when the server refuses,
     `Unreachable` when it does not answer, and those that move files `TransferError`. A request is sent again
-    when the connection breaks or the answer is 503, at most four times. May be used from several threads.
+    when the connection breaks or the answer is 429, 502, 503 or 504, at most four times, unless the server asks for
+    more than ten seconds of patience. May be used from several threads.
     """
 
     def __init__(self, url: str, token: str | None = None, *, timeout: float = 30.0) -> None:
@@ -253,9 +258,19 @@ class Labelyard:
         overview: Overview = self.get(f"/projects/{project_id}/overview", tz=tz)
         return overview
 
-    def live(self, project_id: str) -> Iterator[LiveMessage]:
-        """The cards that move, now and at every change; reconnects for ever once it has been connected."""
-        return live.follow(self.transport, project_id)
+    def live(
+        self,
+        project_id: str,
+        *,
+        patience: float = 60.0,
+        waiting: Callable[[ApiError | Unreachable], None] = _no_matter,
+    ) -> Iterator[LiveMessage]:
+        """The cards that move, now and at every change; reconnects for ever once the first message has come.
+
+        Until then, `patience`: how many seconds a server may go on refusing that has no stream left. `waiting` is told
+        why there is no stream at the moment, once each time that there is none.
+        """
+        return live.follow(self.transport, project_id, patience, waiting)
 
     # --- Guidelines ---------------------------------------------------------------------------------
 

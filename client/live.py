@@ -5,12 +5,12 @@ Format: https://html.spec.whatwg.org/multipage/server-sent-events.html#event-str
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 import httpx
 
-from .transport import ATTEMPTS, NOT_NOW, Transport, Unreachable, retry_after, to_error, wait_before
+from .transport import ATTEMPTS, NOT_NOW, ApiError, Transport, Unreachable, retry_after, to_error, wait_before
 from .types import LiveMessage
 
 SILENCE = 40.0  # seconds; the server sends a comment every 15
@@ -47,31 +47,42 @@ def parse(lines: Iterable[str]) -> Iterator[Event]:
             retry = int(value) / 1000
 
 
-def follow(transport: Transport, project_id: str) -> Iterator[LiveMessage]:
+def follow(
+    transport: Transport, project_id: str, patience: float, waiting: Callable[[ApiError | Unreachable], None]
+) -> Iterator[LiveMessage]:
     """See `Labelyard.live`."""
     last_id: str | None = None
-    version, failures, pause = -1, 0, 0.0
+    version, failures, pause, told = -1, 0, 0.0, False
+    until = time.monotonic() + patience
     timeout = httpx.Timeout(10.0, read=SILENCE)
     while True:
-        asked = None
+        asked, opened = None, False
         headers = {"Accept": "text/event-stream"} | ({"Last-Event-ID": last_id} if last_id else {})
+        trouble: ApiError | Unreachable = Unreachable(transport.url, "the live stream ends at once")
         try:
             path = f"/projects/{project_id}/live"
             with transport.http.stream("GET", path, headers=headers, timeout=timeout) as response:
                 if response.status_code >= 400:
                     response.read()
+                    trouble = to_error(response)
                     if response.status_code not in NOT_NOW:
-                        raise to_error(response)
+                        raise trouble
                     asked = retry_after(response)
                 else:
+                    opened = True
                     for event in parse(response.iter_lines()):
-                        failures, last_id, pause = 0, event.id or last_id, event.retry or pause
+                        failures, last_id, pause, told = 0, event.id or last_id, event.retry or pause, False
                         message: LiveMessage = json.loads(event.data)
                         if event.name == "cards" and message["version"] >= version:
                             version = message["version"]
                             yield message
         except httpx.TransportError as error:
-            if version < 0 and failures + 1 >= ATTEMPTS:
-                raise Unreachable(transport.url, str(error) or type(error).__name__) from error
+            trouble = Unreachable(transport.url, str(error) or type(error).__name__)
         failures += 1
+        gone = isinstance(trouble, Unreachable) and failures >= ATTEMPTS
+        if version < 0 and (gone or time.monotonic() >= until):
+            raise trouble
+        if not (opened or told):  # a stream that ends is nothing special, one that is not to be had is
+            waiting(trouble)
+            told = True
         time.sleep(max(pause, wait_before(failures, asked)))

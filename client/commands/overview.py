@@ -11,10 +11,12 @@ from rich.live import Live
 from .. import draw
 from ..api import Labelyard
 from ..output import Command, Output
+from ..transport import ApiError, Unreachable
 from ..types import LiveMessage, Overview
 from . import connect, the_project
 
 PACE = 1.0  # seconds
+LIVE = "live; Ctrl-C ends"
 
 
 @click.command(cls=Command)
@@ -43,32 +45,37 @@ def watch(output: Output, project: str) -> None:
                     output.json(message)
             elif not output.out.is_terminal:
                 page = api.overview(project_id)
-                for message in api.live(project_id):
+                for message in api.live(project_id, waiting=lambda why: output.say(_waits(why))):
                     page["cards"].update(message["cards"])
                     click.echo(draw.summary(page))
             else:
                 with Live(console=output.out, screen=True, auto_refresh=False) as screen:
-                    for page in _pages(api, project_id):
-                        screen.update(draw.overview(page, output.out.width, "live; Ctrl-C ends"), refresh=True)
+                    for page, note in _pages(api, project_id):
+                        screen.update(draw.overview(page, output.out.width, note), refresh=True)
         except KeyboardInterrupt:
             pass
 
 
-def _pages(api: Labelyard, project_id: str) -> Iterator[Overview]:
-    """The page, and again with each message; cards that are not on the stream follow within PACE seconds."""
-    arrived: queue.SimpleQueue[LiveMessage | Exception] = queue.SimpleQueue()
+def _waits(why: ApiError | Unreachable) -> str:
+    return f"No live changes at the moment, asking again: {why.detail if isinstance(why, ApiError) else why}"
+
+
+def _pages(api: Labelyard, project_id: str) -> Iterator[tuple[Overview, str]]:
+    """The page and a note on it, and again with each message; cards that are not on the stream follow within PACE
+    seconds."""
+    arrived: queue.SimpleQueue[LiveMessage | str | Exception] = queue.SimpleQueue()
 
     def listen() -> None:
         try:
-            for message in api.live(project_id):
+            for message in api.live(project_id, waiting=lambda why: arrived.put(_waits(why))):
                 arrived.put(message)
         except Exception as error:  # raised again where the page is drawn
             arrived.put(error)
 
     threading.Thread(target=listen, daemon=True).start()
-    page, fetched, moved = api.overview(project_id), time.monotonic(), False
+    page, note, fetched, moved = api.overview(project_id), LIVE, time.monotonic(), False
     while True:
-        yield page
+        yield page, note
         left = fetched + PACE - time.monotonic()
         if moved and left <= 0:
             page, fetched, moved = api.overview(project_id), time.monotonic(), False
@@ -79,5 +86,8 @@ def _pages(api: Labelyard, project_id: str) -> Iterator[Overview]:
             continue
         if isinstance(message, Exception):
             raise message
+        if isinstance(message, str):
+            note = message
+            continue
         page["cards"].update(message["cards"])
-        moved = True
+        note, moved = LIVE, True

@@ -229,3 +229,20 @@ def test_a_guideline_goes_up_and_comes_down(signed_in: Server, tmp_path: Path, c
     assert cli.run(["guideline", "download", "Cells", "Guide.pdf", "-o", str(target)]) == 0
     assert target.read_bytes() == data
     assert cli.run(["guideline", "download", "Cells", "None.pdf"]) == 1
+
+
+def test_watch_says_that_it_waits_and_why_it_ends(signed_in: Server, capsys: Any) -> None:
+    card = {"state": "ok", "data": {"total": 7, "segments": []}}
+    page = {"project": PROJECT, "viewer": {}, "cards": {"labeling_status": card}}
+    message = f"event: cards\ndata: {json.dumps({'version': 1, 'cards': {}})}\n\n".encode()
+    stream = Answer(200, message, {"Content-Type": "text/event-stream"}, breaks=True)
+    signed_in.on("GET", "/projects/p/overview", Answer(200, page))
+    signed_in.on(
+        "GET", "/projects/p/live", problem(503, "busy", "As many as there may be."), stream,
+        problem(404, "not_found", "It is gone."),
+    )  # fmt: skip
+    assert cli.run(["watch", "Cells"]) == 1
+    out, err = capsys.readouterr()
+    assert out == "Cells: 7 labels. \n"
+    assert "As many as there may be." in err
+    assert "It is gone." in err

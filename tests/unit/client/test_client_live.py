@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from client import ApiError, Labelyard
+from client import ApiError, Labelyard, Unreachable
 from client.live import Event, parse
+from client.transport import ATTEMPTS
 from tests.unit.client.api_server import Answer, Request, Server, problem
 
 
@@ -48,3 +49,32 @@ def test_a_refusal_ends_it(server: Server, status: int, code: str) -> None:
         with pytest.raises(ApiError) as caught:
             next(messages)
     assert caught.value.code == code
+
+
+def test_why_there_is_no_stream_is_told_once_each_time(server: Server) -> None:
+    server.on(
+        "GET", "/projects/p/live",
+        problem(503, "busy", "As many as there may be."), problem(503, "busy"),
+        _stream(_message(1)), _stream(_message(2)),
+        problem(502, "unavailable", "Away."), _stream(_message(3)),
+    )  # fmt: skip
+    told: list[ApiError | Unreachable] = []
+    with Labelyard(server.url) as api:
+        got = [message["version"] for message in itertools.islice(api.live("p", waiting=told.append), 3)]
+    assert got == [1, 2, 3]
+    assert [str(why) for why in told] == ["busy: As many as there may be.", "unavailable: Away."]
+
+
+def test_a_server_that_has_no_stream_left_is_not_asked_for_ever(server: Server) -> None:
+    server.on("GET", "/projects/p/live", problem(503, "busy"))
+    with Labelyard(server.url) as api, pytest.raises(ApiError) as caught:
+        next(api.live("p", patience=0.05))
+    assert caught.value.code == "busy"
+
+
+@pytest.mark.parametrize("answer", [Answer(breaks=True), _stream(b": nothing\n\n")])
+def test_a_server_whose_stream_never_says_anything_is_unreachable(server: Server, answer: Answer) -> None:
+    server.on("GET", "/projects/p/live", answer)
+    with Labelyard(server.url) as api, pytest.raises(Unreachable):
+        next(api.live("p"))
+    assert len(server.requests) == ATTEMPTS
