@@ -28,9 +28,10 @@ FOOTER = b"]}\n"
 class Label:
     """A label with its body, as exported. Labels stand in the order of their ids.
 
-    `image_info`: width and height in pixels. `tags`: names. `assignee`: who labels it, as the exporting service
-    names people. `objects`: each with id, class_id, class_name, annotation_type, annotation and properties;
-    `categories`: the answers under `properties`, both as in a Suite 0.4 export.
+    `image_info`: width and height in pixels, as stored in the file (before its EXIF orientation is applied). `tags`:
+    names. `assignee`: who labels it, as the exporting service names people. `objects`: each with id, class_id,
+    class_name, annotation_type, annotation and properties; `categories`: the answers under `properties`, both as in
+    a Suite 0.4 export.
     """
 
     id: str
