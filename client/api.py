@@ -19,6 +19,8 @@ from .types import (
     Dataset,
     Duty,
     Export,
+    FailedMessage,
+    FailedMessageBody,
     Guideline,
     Import,
     ImportFormat,
@@ -469,6 +471,59 @@ class Labelyard:
     def _signed(self, path: str) -> Callable[[], str]:
         """Asks for the address in the object store that `path` leads to."""
         return lambda: self.transport.request("GET", path).headers["location"]
+
+    # --- For those who operate the installation -------------------------------------------------------
+
+    def failed(
+        self,
+        *,
+        service: str | None = None,
+        queue: str | None = None,
+        kind: str | None = None,
+        state: str | None = None,
+        away: Callable[[str], None] = lambda _: None,
+    ) -> Iterator[FailedMessage]:
+        """Messages that handlers failed at; `kind` is the type of the event. `away` is told each service that did not
+        answer and is left out."""
+        cursor: str | None = None
+        where = {"service": service, "queue": queue, "type": kind, "state": state}
+        while True:
+            page = self.get("/admin/failed", cursor=cursor, limit=200, **where)
+            for each in page["unavailable"]:
+                away(each)
+            yield from page["items"]
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+    def failed_message(self, service: str, message_id: str) -> FailedMessageBody:
+        """One failed message, with its body."""
+        found: FailedMessageBody = self.get(_failed(service, message_id))
+        return found
+
+    def find_failed(self, message_id: str) -> FailedMessage | None:
+        """A failed message of whichever service; None if none has it."""
+        return next((each for each in self.failed() if each["id"] == message_id), None)
+
+    def replay_failed(self, service: str, message_id: str) -> int:
+        """Have a failed message tried again now; how many those are."""
+        return int(self.post(_failed(service, message_id) + ":replay")["count"])
+
+    def drop_failed(self, service: str, message_id: str) -> int:
+        """Forget a failed message; how many those are."""
+        return int(self.post(_failed(service, message_id) + ":drop")["count"])
+
+    def replay_failed_queue(self, queue: str, *, kind: str | None = None, state: str | None = None) -> int:
+        """Have the failed messages of a queue tried again now; how many those are."""
+        return int(self.post("/admin/failed:replay", _given({"queue": queue, "type": kind, "state": state}))["count"])
+
+    def drop_failed_queue(self, queue: str, *, kind: str | None = None, state: str | None = None) -> int:
+        """Forget the failed messages of a queue; how many those were."""
+        return int(self.post("/admin/failed:drop", _given({"queue": queue, "type": kind, "state": state}))["count"])
+
+
+def _failed(service: str, message_id: str) -> str:
+    return f"/admin/failed/{_segment(service)}/{_segment(message_id)}"
 
 
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -261,6 +261,29 @@ class Export(TypedDict):
     created_at: str
 
 
+class FailedMessage(TypedDict):
+    """A message that a service's handler failed at; `next_try_at` None: not tried again by itself."""
+
+    id: str
+    service: str
+    queue: str
+    type: str
+    state: Literal["waiting", "given_up"]
+    reason: str
+    attempts: int
+    size: int
+    failed_at: str
+    next_try_at: NotRequired[str | None]
+
+
+class FailedMessageBody(FailedMessage):
+    """The same with what arrived."""
+
+    headers: dict[str, str]
+    body: str
+    encoding: Literal["text", "base64"]
+
+
 class LabelFilter(TypedDict, total=False):
     """Which labels: several values of one field: any of them; several fields: all of them."""
 

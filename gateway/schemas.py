@@ -6,6 +6,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from chassis.settings import SERVICES
 from contracts.body import Name, SpecificationDraft
 from contracts.enums import (
     AssetState,
@@ -18,6 +19,7 @@ from contracts.enums import (
     Status,
     Visibility,
 )
+from contracts.failed import FailedMessage, FailedState
 from contracts.message import Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TokenScope
 from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter
@@ -47,6 +49,40 @@ class PageQuery(Strict):
 
     cursor: str | None = Field(default=None, max_length=2000)
     limit: int = Field(default=50, ge=1, le=200)
+
+
+def _service(name: str) -> str:
+    if name not in SERVICES:
+        raise ValueError(f"one of {', '.join(SERVICES)}")
+    return name
+
+
+ServiceName = Annotated[str, AfterValidator(_service), Field(json_schema_extra={"enum": [*SERVICES]})]
+
+
+class FailedQuery(PageQuery):
+    """Which failed messages; `type` is an event's."""
+
+    service: ServiceName | None = None
+    queue: str | None = Field(default=None, max_length=200)
+    type: str | None = Field(default=None, max_length=200)
+    state: FailedState | None = None
+
+
+class FailedChoice(Strict):
+    """The failed messages of a queue; of a type of event, or in a state, if that is given."""
+
+    queue: str = Field(min_length=1, max_length=200)
+    type: str | None = Field(default=None, max_length=200)
+    state: FailedState | None = None
+
+
+class FailedMessages(Message):
+    """A part of a list; `unavailable`: services that did not answer, whose messages are missing here."""
+
+    items: tuple[FailedMessage, ...]
+    next: str | None = None
+    unavailable: tuple[str, ...] = ()
 
 
 class LoginBody(Strict):

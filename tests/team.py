@@ -1,12 +1,14 @@
 """People and projects for tests that speak with a running system through its gateway."""
 
 import io
+import time
 from dataclasses import dataclass
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import sqlalchemy as sa
+from kombu import Connection
 from PIL import Image
 
 from deploy.local.system import System
@@ -124,6 +126,21 @@ def new_guideline(owner: Person, project_id: str) -> str:
     httpx.post(upload["url"], data=upload["fields"], files={"file": data}).raise_for_status()
     guideline_id: str = owner.ok("POST", f"{there}/{made['guideline']['id']}:complete")["id"]
     return guideline_id
+
+
+def new_failed_message(system: System, owner: Person, queue: str, body: bytes | None = None) -> str:
+    """The id of a new failed message of a queue; by default one that no handler could take."""
+    body = body or f"no event {uuid4()}".encode()
+    with Connection(system.environment["LABELYARD_AMQP_URL"]) as broker:
+        broker.default_channel.basic_publish_confirm(broker.default_channel.prepare_message(body), "", queue)
+    until = time.monotonic() + 60
+    while True:
+        for each in owner.ok("GET", "/admin/failed", params={"queue": queue, "limit": 200})["items"]:
+            address = f"/admin/failed/{each['service']}/{each['id']}"
+            if owner.ok("GET", address)["body"] == body.decode():
+                return str(each["id"])
+        assert time.monotonic() < until, "the message does not come to be kept"
+        time.sleep(0.1)
 
 
 def _picture(shade: int) -> bytes:

@@ -4,6 +4,7 @@ from gateway.routes import (
     account,
     auto_label,
     exports,
+    failed,
     guidelines,
     imports,
     issues,
@@ -27,4 +28,5 @@ GROUPS: tuple[Group, ...] = (
     issues.group,
     imports.group,
     exports.group,
+    failed.group,
 )

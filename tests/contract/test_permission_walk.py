@@ -33,6 +33,7 @@ from tests.team import (
     client,
     hire,
     new_admin,
+    new_failed_message,
     new_guideline,
     new_labels,
     new_project,
@@ -100,8 +101,9 @@ def operations() -> list[Operation]:
 
 
 @pytest.fixture(scope="module")
-def world(system: System) -> World:
+def world(system: System) -> Iterator[World]:
     owner = owner_of(system)
+    failed = {"service": "projects", "message_id": new_failed_message(system, owner, "projects.clearing.v1")}
     home, public, elsewhere = (_ground(system, owner, public) for public in (False, True, False))
     for ground in (home, elsewhere):
         for role in ProjectRole:
@@ -113,7 +115,10 @@ def world(system: System) -> World:
     public.values["user_id"] = str(owner.id)
     outsider = hire(system, owner, elsewhere.id, "labeler")
     owner.ok("DELETE", f"/projects/{elsewhere.id}/members/{outsider.id}")
-    return World(owner, new_admin(system, owner), home, public, elsewhere, stranger(system), outsider)
+    for ground in (home, public, elsewhere):
+        ground.values.update(failed)
+    yield World(owner, new_admin(system, owner), home, public, elsewhere, stranger(system), outsider)
+    owner.ok("POST", "/admin/failed/{service}/{message_id}:drop".format(**failed))
 
 
 def _ground(system: System, owner: Person, public: bool) -> Ground:

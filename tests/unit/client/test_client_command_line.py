@@ -246,3 +246,45 @@ def test_watch_says_that_it_waits_and_why_it_ends(signed_in: Server, capsys: Any
     assert out == "Cells: 7 labels. \n"
     assert "As many as there may be." in err
     assert "It is gone." in err
+
+
+FAILED = {
+    "id": "0197", "service": "labels", "queue": "labels.events.v1", "type": "projects.project.changed.v1",
+    "state": "given_up", "reason": "ValueError: [no]", "attempts": 15, "size": 2, "failed_at": "2026-01-01T00:00:00Z",
+    "next_try_at": None,
+}  # fmt: skip
+
+
+def test_failed_messages_are_listed_with_what_is_missing(signed_in: Server, capsys: Any) -> None:
+    signed_in.on("GET", "/admin/failed", Answer(200, {"items": [FAILED], "next": None, "unavailable": ["exports"]}))
+    assert cli.run(["admin", "failed", "list", "--state", "given_up"]) == 3
+    said = capsys.readouterr()
+    assert "labels/0197" in said.out
+    assert "exports" in said.err
+    assert signed_in.seen("GET", "/admin/failed")[0].query["state"] == ["given_up"]
+    assert cli.run(["admin", "failed", "list", "--json"]) == 3
+    assert json.loads(capsys.readouterr().out) == {"items": [FAILED], "unavailable": ["exports"]}
+
+
+def test_failed_messages_are_replayed_and_dropped_by_name_id_or_queue(signed_in: Server, capsys: Any) -> None:
+    signed_in.on("GET", "/admin/failed", Answer(200, {"items": [FAILED], "next": None, "unavailable": []}))
+    for path in ("/admin/failed/labels/0197:replay", "/admin/failed/labels/0197:drop", "/admin/failed:drop"):
+        signed_in.on("POST", path, Answer(200, {"count": 1}))
+    assert cli.run(["admin", "failed", "replay", "0197", "labels/0197"]) == 0
+    assert cli.run(["admin", "failed", "drop", "labels/0197", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[-1]) == {"count": 1}
+    assert cli.run(["admin", "failed", "drop", "--queue", "labels.events.v1", "--state", "given_up", "--yes"]) == 0
+    sent = signed_in.seen("POST", "/admin/failed:drop")[0].json
+    assert sent == {"queue": "labels.events.v1", "state": "given_up"}
+    assert cli.run(["admin", "failed", "replay", "unknown"]) == 1
+    for wrong in ([], ["0197", "--queue", "labels.events.v1"], ["0197", "--state", "waiting"]):
+        assert cli.run(["admin", "failed", "replay", *wrong]) == 2
+
+
+def test_a_failed_message_is_shown_with_its_body(signed_in: Server, capsys: Any) -> None:
+    shown = {**FAILED, "headers": {"x-death": "[…]"}, "body": '{"[bold]": 1}', "encoding": "text"}
+    signed_in.on("GET", "/admin/failed/labels/0197", Answer(200, shown))
+    assert cli.run(["admin", "failed", "show", "labels/0197"]) == 0
+    said = capsys.readouterr().out
+    assert '{"[bold]": 1}' in said
+    assert "ValueError: [no]" in said
