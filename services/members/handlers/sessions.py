@@ -34,29 +34,34 @@ def login(
 ) -> Session:
     """Sign in; Problem `bad_credentials`, `rate_limited` or `busy`.
 
-    No connection is held while the password is checked. Nothing differs where nobody has the address.
+    No connection is held while the password is checked, so it may be another by the end of that: then it is checked
+    once more. Nothing differs where nobody has the address.
     """
     with database.session() as session:
-        found = find_by_email(session, email)
+        user = _active(session, email)
         at_home = devices.users_of(session, device_secret)
-    user = found if found is not None and found.state is UserState.ACTIVE else None
     known = device_secret if user is not None and user.id in at_home else None
     with guards.guess(database, domain.sign_in_guards(domain.email_key(email), address, known)):
-        matches = passwords.matches(user.password_hash if user else None, password)
-        if user is None or not matches:
-            raise Problem("bad_credentials")
-        renewed = passwords.hash(password) if passwords.outdated(user.password_hash) else None
-    with database.session() as session:
-        if renewed is not None:
-            _renew(session, user, renewed)
-        return start_session(session, user, device, device_secret)
+        while True:
+            matches = passwords.matches(user.password_hash if user else None, password)
+            if user is None or not matches:
+                raise Problem("bad_credentials")
+            renewed = passwords.hash(password) if passwords.outdated(user.password_hash) else None
+            with database.session() as session:
+                if _unchanged(session, user):
+                    if renewed is not None:
+                        _renew(session, user, renewed)
+                    return start_session(session, user, device, device_secret)
+                user = _active(session, email)
 
 
 def start_session(session: Transaction, user: UserRow, device: str, device_secret: str | None = None) -> Session:
     """A new session of somebody who has proved who they are; their device is known from now on."""
     now = datetime.now(UTC)
     # A user's ended sessions are swept whenever they make a new one: no sweeper of its own is needed.
-    session.execute(sa.delete(SessionRow).where(SessionRow.user_id == user.id, SessionRow.expires_at <= now))
+    # Those that are just being ended by others are left to them: whoever ends one changes the user next, who is ours.
+    ended = sa.select(SessionRow.id).where(SessionRow.user_id == user.id, SessionRow.expires_at <= now)
+    session.execute(sa.delete(SessionRow).where(SessionRow.id.in_(ended.with_for_update(skip_locked=True))))
     secret = domain.new_secret()
     row = SessionRow(
         id=new_id(),
@@ -188,11 +193,24 @@ def _end_sessions(session: Transaction, user_id: UUID, which: sa.ColumnElement[b
     return bool(ids)
 
 
+def _active(session: Transaction, email: str) -> UserRow | None:
+    """The user with that address, if they may sign in."""
+    user = find_by_email(session, email)
+    return user if user is not None and user.state is UserState.ACTIVE else None
+
+
+def _unchanged(session: Transaction, user: UserRow) -> bool:
+    """Whether the password is still the one that was checked; it stays so until the transaction ends."""
+    query = sa.select(UserRow.id).where(*_as_checked(user))
+    # not FOR SHARE: two that both go on to change the row would wait for each other
+    return session.scalar(query.with_for_update(key_share=True)) is not None
+
+
+def _as_checked(user: UserRow) -> tuple[sa.ColumnElement[bool], ...]:
+    return UserRow.id == user.id, UserRow.password_hash == user.password_hash, UserRow.state == UserState.ACTIVE
+
+
 def _renew(session: Transaction, user: UserRow, password_hash: str) -> bool:
     """Store another hash; whether the password was still the one that was checked."""
-    stored = (
-        sa.update(UserRow)
-        .where(UserRow.id == user.id, UserRow.password_hash == user.password_hash, UserRow.state == UserState.ACTIVE)
-        .values(password_hash=password_hash)
-    )
+    stored = sa.update(UserRow).where(*_as_checked(user)).values(password_hash=password_hash)
     return session.scalar(stored.returning(UserRow.id)) is not None

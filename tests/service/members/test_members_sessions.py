@@ -1,7 +1,9 @@
 """Signing in and out, and whom a cookie stands for."""
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import Barrier
 from uuid import uuid4
 
 import pytest
@@ -15,7 +17,7 @@ from contracts.enums import UserState, Visibility
 from contracts.errors import Problem
 from contracts.events import PrincipalChanged, ProjectDeleted, ProjectRestored
 from contracts.permissions import ProjectRole, TeamRole
-from contracts.rpc.members import AddMember, Session
+from contracts.rpc.members import AddMember, ChangePassword, Session
 from services.members import domain
 from services.members.handlers import memberships, sessions
 from services.members.models import SessionRow, UserRow
@@ -111,6 +113,72 @@ def test_no_connection_is_held_while_a_password_is_checked(
 
     sessions.login(one_connection, Watching(hasher=CHEAP), new_user().email, PASSWORD, "")
     one_connection.close()
+
+
+class Meeting(Passwords):
+    """Checks passwords, and lets something else happen before it says what it found: `meanwhile`, the first time."""
+
+    def __init__(self, meanwhile: Callable[[], object], hasher: PasswordHasher = CHEAP) -> None:
+        super().__init__(hasher=hasher, at_once=4, waiting=100)
+        self._meanwhile = [meanwhile]
+
+    def matches(self, stored: str | None, password: str) -> bool:
+        found = super().matches(stored, password)
+        if self._meanwhile:
+            self._meanwhile.pop()()
+        return found
+
+
+def test_an_old_password_does_not_outlive_its_change(
+    database: Database, passwords: Passwords, new_user: NewUser
+) -> None:
+    """Whoever signs in with it is checking it when it changes."""
+    user = new_user()
+    checked, changed = Barrier(2, timeout=30), Barrier(2, timeout=30)
+    request = ChangePassword(
+        user_id=user.id, current_password=PASSWORD, new_password="another horse", end_other_sessions=True
+    )
+
+    def change() -> None:
+        checked.wait()
+        with sessions.password_change(database, passwords, request) as work, database.session() as session:
+            work(session)
+        changed.wait()
+
+    def meanwhile() -> None:
+        checked.wait()
+        changed.wait()
+
+    with ThreadPoolExecutor(1) as other:
+        changing = other.submit(change)
+        with pytest.raises(Problem, match="bad_credentials"):
+            sessions.login(database, Meeting(meanwhile), user.email, PASSWORD, "")
+        changing.result()
+    with database.session() as session:
+        assert session.scalar(sa.select(sa.func.count()).where(SessionRow.user_id == user.id)) == 0
+
+
+def test_who_is_deleted_while_they_sign_in_gets_no_session(database: Database, new_user: NewUser) -> None:
+    user = new_user()
+
+    def delete() -> None:
+        with database.session() as session:
+            session.execute(sa.update(UserRow).where(UserRow.id == user.id).values(state=UserState.DELETED))
+
+    with pytest.raises(Problem, match="bad_credentials"):
+        sessions.login(database, Meeting(delete), user.email, PASSWORD, "")
+
+
+def test_two_who_sign_in_while_the_password_is_hashed_anew_both_get_in(database: Database, new_user: NewUser) -> None:
+    """The first one's new hash is of the same password."""
+    user = new_user()
+    newer = PasswordHasher(time_cost=2, memory_cost=16, parallelism=1)
+
+    def first() -> None:
+        sessions.login(database, Passwords(hasher=newer), user.email, PASSWORD, "")
+
+    second = sessions.login(database, Meeting(first, newer), user.email, PASSWORD, "")
+    assert resolve(database, second.secret).user.id == user.id
 
 
 def test_signing_out_ends_the_session_and_says_so_once(
