@@ -62,4 +62,4 @@ class ProjectCopy(Base):
     version: Mapped[int] = mapped_column(sa.BigInteger)
     deleted: Mapped[bool]
     name: Mapped[str]
-    specification: Mapped[dict[str, Any]]  # contracts.body.Specification
+    specification: Mapped[dict[str, Any]]  # contracts.body.Specification; a snapshot brings its own

@@ -82,15 +82,14 @@ def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owne
 
 
 def _assemble(database: Database, store: ObjectStore, owners: Owners, assembly: Assembly) -> Assembled:
-    """Write the file."""
+    """Write the file. Its head is of the moment that its labels are of, but for the name: that is today's."""
     manifest = Manifest.model_validate_json(store.get(assembly.manifest))
     with database.session() as session:
         copy = handlers.require_project(session, owners, assembly.project_id)
-    specification = manifest.specification.model_dump(mode="json")
     project = {
         "id": str(assembly.project_id),
         "name": copy.name,
-        "specification": copy.specification if copy.version > manifest.project_version else specification,
+        "specification": manifest.specification.model_dump(mode="json"),
     }
     document = Document(_pieces(store, native.header(project, manifest.taken_at), manifest))
     store.put_stream(assembly.key, document, "application/json")

@@ -351,7 +351,9 @@ def test_a_lost_part_ends_the_export_as_failed(desk: Desk) -> None:
     assert failed.failure is not None and f"snapshots/{asked.id}/1" in failed.failure
 
 
-def test_the_newest_copy_of_the_project_is_in_the_file(desk: Desk) -> None:
+def test_what_is_labeled_is_of_the_moment_that_the_labels_are_of(desk: Desk) -> None:
+    """A class that was renamed or removed since stands in the head as it does in the objects; the name is today's."""
+
     def changed(name: str, version: int, *classes: ObjectClass) -> ProjectChanged:
         return ProjectChanged(
             project_id=desk.project_id,
@@ -365,20 +367,20 @@ def test_the_newest_copy_of_the_project_is_in_the_file(desk: Desk) -> None:
 
     def exported() -> Any:
         asked = desk.create()
-        desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
+        desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))  # at version 2 of the project
         desk.assemble(asked.id)
         return desk.download(asked.id).json()["project"]
 
     desk.projects.project = None
+    snapshots = desk.specification.model_dump(mode="json")
     desk.take(handlers.project_changed, changed("Old", 1))
-    assert exported()["specification"] == desk.specification.model_dump(mode="json")  # the snapshot's is version 2
-    desk.take(handlers.project_changed, changed("New", 3))
+    assert exported()["specification"] == snapshots
+    renamed = desk.specification.object_classes[0].model_copy(update={"name": "blood cell"})
+    desk.take(handlers.project_changed, changed("New", 3, renamed))
     desk.take(handlers.project_changed, changed("Late", 2))
-    assert exported() == {
-        "id": str(desk.project_id),
-        "name": "New",
-        "specification": Specification().model_dump(mode="json"),
-    }
+    assert exported() == {"id": str(desk.project_id), "name": "New", "specification": snapshots}
+    desk.take(handlers.project_changed, changed("New", 4))
+    assert exported()["specification"] == snapshots
 
 
 def test_an_absent_owner_is_waited_for(desk: Desk) -> None:
