@@ -2,8 +2,9 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
 import kombu
 import kombu.serialization
@@ -23,11 +24,11 @@ CONNECTION_ERRORS: tuple[type[BaseException], ...] = (
 )
 """What kombu raises when the broker or the way to it is gone."""
 
-DEAD_LETTERS = "dead-letters.v1"
-"""The queue of messages that killed their consumer again and again."""
-
 DELIVERY_LIMIT = 20
-"""Deliveries of one message, each ended by its consumer's death, before it goes to DEAD_LETTERS."""
+"""Deliveries of one message, each ended by its consumer's death, before the broker puts it among the dead letters."""
+
+OLD_DEAD_LETTERS = "dead-letters.v1"
+"""Where queues that an older version declared put them, of all services: what a queue was declared with stays."""
 
 # `passive`: only the topology makes exchanges; everybody else just checks that they are there, so that a broker may
 # deny them the right to make or delete any (deploy/docker/rabbitmq)
@@ -68,8 +69,25 @@ def events_exchange(service: str) -> Exchange:
     return Exchange(f"{service}.events", type="topic", durable=True, passive=True)
 
 
+def dead_letters(service: str) -> str:
+    """The queue of a service's dead letters: of messages that killed their consumer again and again."""
+    return f"{service}.dead.v1"
+
+
+def origin(headers: Mapping[str, Any]) -> str:
+    """The queue that a dead letter was in first; empty where its headers don't say."""
+    deaths = headers.get("x-death") or [{}]
+    return str(headers.get("x-first-death-queue") or deaths[-1].get("queue", ""))
+
+
+def dead_letter_queue(name: str) -> Queue:
+    """Takes dead letters. It has no other place to put them, so they may be delivered as often as it takes."""
+    return Queue(name, durable=True, queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": 2**31 - 1})
+
+
 def quorum_queue(name: str, bindings: list[kombu.binding] | None = None) -> Queue:
-    """A replicated queue; what kills its consumer DELIVERY_LIMIT times goes to DEAD_LETTERS, at least once."""
+    """A replicated queue; what kills its consumer DELIVERY_LIMIT times goes to its service's dead letters, at least
+    once."""
     return Queue(
         name,
         bindings=bindings or [],
@@ -78,7 +96,7 @@ def quorum_queue(name: str, bindings: list[kombu.binding] | None = None) -> Queu
             "x-queue-type": "quorum",
             "x-delivery-limit": DELIVERY_LIMIT,
             "x-dead-letter-exchange": "",
-            "x-dead-letter-routing-key": DEAD_LETTERS,
+            "x-dead-letter-routing-key": dead_letters(name.split(".", 1)[0]),
             "x-dead-letter-strategy": "at-least-once",
             "x-overflow": "reject-publish",
         },

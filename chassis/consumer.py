@@ -1,16 +1,21 @@
 """Consumers: a subscription is a queue, the event types it is bound for, and what to do with each.
 
 Nothing is acknowledged before its effect, or its failure, has committed. What fails is kept in the consumer's own
-database (`failed_messages`) and tried again with growing delays. Delivery is at least once and in any order: handlers
+database and tried again with growing delays (chassis.failed). Delivery is at least once and in any order: handlers
 take what is newer than what they have and ignore the rest.
+
+A message may end the process that handles it, again and again, and what was delivered beside it with it. So whatever
+comes back for the SUSPECT-th time is kept like a failure, before it is so much as read, and is tried by itself: there
+it is known which one it is.
 """
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 from kombu import Connection, Consumer, Queue, binding
@@ -18,14 +23,12 @@ from kombu.message import Message as Delivery
 from opentelemetry.trace import SpanKind
 from sqlalchemy.orm import Session
 
-from chassis import context, metrics, tracing
+from chassis import context, failed, metrics, tracing
 from chassis.broker import CONNECTION_ERRORS, broker_session, events_exchange, quorum_queue
 from chassis.database import Database
 from chassis.health import Health
-from chassis.ids import new_id
 from chassis.logs import get_logger
 from chassis.outbox import Envelope, decode
-from chassis.tables import failed_messages
 from contracts.events import EventData
 
 log = get_logger()
@@ -34,9 +37,12 @@ Handler = Callable[[Session, Any], None]
 BatchHandler = Callable[[Session, list[Any]], None]
 WorkHandler = Callable[[Database, Any], None]
 
-SWEEP_SECONDS = 1.0
-MAX_ATTEMPTS = 15
-MAX_DELAY = 3600.0
+SUSPECT = 3
+"""Deliveries of a message that came to nothing, after which it is under suspicion; below chassis.broker.DELIVERY_LIMIT,
+after which the broker puts it aside."""
+
+DELIVERIES = "x-delivery-count"
+"""The header by which quorum queues say how often a message was delivered in vain before."""
 
 BATCH_BYTES = 4 * 1024 * 1024
 """Bodies in one batch: more would hold memory and locks for too long. A larger event is a batch of its own."""
@@ -76,11 +82,6 @@ class Subscription:
         )
 
 
-def retry_delay(attempts: int) -> float:
-    """Seconds to wait after that many failures: 1, 2, 4, … at most an hour."""
-    return float(min(2.0 ** (attempts - 1), MAX_DELAY))
-
-
 @dataclass(frozen=True)
 class _Received:
     """A delivery or a kept failure, and the event in it where it could be read."""
@@ -105,27 +106,47 @@ class _DatabaseAway(Exception):
 class EventConsumer:
     """Consumes one subscription on a thread of its own."""
 
-    def __init__(self, subscription: Subscription, database: Database, stop: threading.Event, health: Health) -> None:
+    def __init__(
+        self,
+        subscription: Subscription,
+        database: Database,
+        stop: threading.Event,
+        health: Health,
+        policy: failed.Policy = failed.POLICY,
+    ) -> None:
         self.subscription = subscription
+        self._policy = policy
         self._database = database
         self._stop = stop
         self._health = health
         self._swept = 0.0
+        self._interrupted: list[UUID] = []  # kept failures whose try the absence of the database ended
 
     def run(self) -> None:
         """Consume until `stop` is set; waits out the absence of broker or database."""
         queue = self.subscription.queue
         while not self._stop.is_set():
             try:
-                with broker_session(self._stop) as connection:
-                    if not self._stop.is_set():
-                        self._consume(connection)
+                # what is delivered now and can't be committed comes back, and counts as delivered once more
+                if self._able():
+                    with broker_session(self._stop) as connection:
+                        if not self._stop.is_set():
+                            self._consume(connection)
             except CONNECTION_ERRORS as error:
                 log.warning("consumer lost the broker", queue=queue, error=str(error))
-            except _DatabaseAway as error:
-                log.warning("consumer lost its database", queue=queue, error=str(error))
+            except (_DatabaseAway, failed.NoRoom) as error:
+                log.warning("consumer waits", queue=queue, reason=type(error).__name__, error=str(error))
             self._health.report(queue, False)
             self._stop.wait(0.5)
+
+    def _able(self) -> bool:
+        """Whether what fails could be kept. Kept failures are tried again in any case: that makes room."""
+        self._sweep()
+        try:
+            with self._database.session() as session:
+                return failed.fill(session) < 1
+        except sa.exc.SQLAlchemyError as error:
+            raise _DatabaseAway(str(error)) from error
 
     def _consume(self, connection: Connection) -> None:
         received: list[Delivery] = []
@@ -145,12 +166,19 @@ class EventConsumer:
                 self._drain(connection, received, size)
                 if received:
                     batch = _next_batch(received, size)
-                    self._handle([_Received.read(_raw(d.body), dict(d.headers or {})) for d in batch])
-                    channel.basic_ack(batch[-1].delivery_tag, multiple=True)
+                    try:
+                        self._handle(batch)
+                        channel.basic_ack(batch[-1].delivery_tag, multiple=True)
+                    except failed.NoRoom:
+                        if len(batch) > 1:  # up to the one that finds no room
+                            for delivery in batch:
+                                self._handle([delivery])
+                                channel.basic_ack(delivery.delivery_tag)
+                        raise
 
     def _drain(self, connection: Connection, received: list[Delivery], size: int) -> None:
-        """Wait up to a second for a first delivery, then take what is there already."""
-        wait = 0.0 if received else SWEEP_SECONDS
+        """Wait for a first delivery until it is time to sweep, then take what is there already."""
+        wait = 0.0 if received else self._policy.sweep
         while len(received) < size:
             try:
                 connection.drain_events(timeout=wait)
@@ -158,8 +186,12 @@ class EventConsumer:
                 return
             wait = 0.0
 
-    def _handle(self, received: list[_Received]) -> None:
+    def _handle(self, batch: list[Delivery]) -> None:
         """Every one is handled, or kept as failed, and committed, when this returns."""
+        suspects = [delivery for delivery in batch if deliveries(delivery) >= SUSPECT]
+        if suspects:
+            self._set_aside(suspects)
+        received = [_Received.read(raw(d.body), dict(d.headers or {})) for d in batch if deliveries(d) < SUSPECT]
         good = [r for r in received if r.envelope is not None]
         for bad in (r for r in received if r.envelope is None):
             self._keep(bad, bad.fault or ValueError("unreadable"))
@@ -237,69 +269,77 @@ class EventConsumer:
                 for envelope in envelopes:
                     handlers[type(envelope.data)](session, envelope.data)
 
+    def _set_aside(self, suspects: list[Delivery]) -> None:
+        queue = self.subscription.queue
+        log.warning("deliveries come back again and again; each is tried by itself", queue=queue, count=len(suspects))
+        self._store(
+            failed.Failure(
+                queue=queue,
+                body=raw(delivery.body),
+                headers=dict(delivery.headers or {}),
+                reason=f"its consumer ended {deliveries(delivery)} times while it held this message",
+                next_try_at=datetime.now(UTC),
+            )
+            for delivery in suspects
+        )
+
     def _keep(self, received: _Received, error: Exception) -> None:
         metrics.failed.labels(self.subscription.queue).inc()
-        row = {
-            "id": new_id(),
-            "queue": self.subscription.queue,
-            "type": _type_of(received),
-            "body": received.body,
-            "headers": {key: str(value) for key, value in received.headers.items()},
-            "reason": f"{type(error).__name__}: {error}"[:4000],
-            "attempts": 1,
-            "next_try_at": _due(1),
-        }
+        failure = failed.Failure(
+            queue=self.subscription.queue,
+            body=received.body,
+            headers=received.headers,
+            reason=_reason(error),
+            next_try_at=self._policy.due(1),
+            attempts=1,
+        )
+        self._store([failure])
+
+    def _store(self, failures: Iterable[failed.Failure]) -> None:
         try:
             with self._database.session() as session:
-                session.execute(failed_messages.insert(), [row])
-        except sa.exc.SQLAlchemyError as fault:
-            raise _DatabaseAway(str(fault)) from fault
-
-    def _sweep(self) -> None:
-        """Try kept failures again that are due."""
-        if time.monotonic() - self._swept < SWEEP_SECONDS:
-            return
-        self._swept = time.monotonic()
-        try:
-            for row in self._claim_due():
-                self._retry(row)
+                failed.keep(session, list(failures))
         except sa.exc.SQLAlchemyError as error:
             raise _DatabaseAway(str(error)) from error
 
-    def _claim_due(self) -> list[sa.Row[Any]]:
-        # Claiming is already counting the attempt: whoever dies in the middle leaves a row that is due later.
-        with self._database.session() as session:
-            due = session.execute(
-                sa.select(failed_messages)
-                .where(failed_messages.c.queue == self.subscription.queue)
-                .where(failed_messages.c.next_try_at <= sa.func.now())
-                .order_by(failed_messages.c.next_try_at)
-                .limit(10)
-                .with_for_update(skip_locked=True)
-            ).all()
-            for row in due:
-                session.execute(
-                    failed_messages.update()
-                    .where(failed_messages.c.id == row.id)
-                    .values(attempts=row.attempts + 1, next_try_at=_due(row.attempts + 1))
-                )
-        return list(due)
-
-    def _retry(self, row: sa.Row[Any]) -> None:
-        received = _Received.read(bytes(row.body), dict(row.headers))
+    def _sweep(self) -> None:
+        """Try kept failures again that are due."""
+        started = time.monotonic()
+        if started - self._swept < self._policy.sweep:
+            return
         try:
-            if received.envelope is None:
-                raise received.fault or ValueError("unreadable")
-            self._transact([received])
-        except _DatabaseAway:
-            raise
-        except Exception as error:
-            log.warning("retry failed", queue=row.queue, type=row.type, attempts=row.attempts + 1, error=str(error))
-            change: Any = failed_messages.update().values(reason=f"{type(error).__name__}: {error}"[:4000])
-        else:
-            change = failed_messages.delete()
-        with self._database.session() as session:
-            session.execute(change.where(failed_messages.c.id == row.id))
+            if self._interrupted:
+                with self._database.session() as session:
+                    failed.not_tried(session, self._interrupted)
+                self._interrupted.clear()
+            while not self._stop.is_set() and self._retry_one() and time.monotonic() - started < self._policy.sweep:
+                pass
+        except sa.exc.SQLAlchemyError as error:
+            raise _DatabaseAway(str(error)) from error
+        self._swept = time.monotonic()
+
+    def _retry_one(self) -> bool:
+        """Try the next kept failure that is due; whether there was one."""
+        with failed.claimed(self._database, self.subscription.queue, self._policy) as claim:
+            if claim is None:
+                return False
+            received = _Received.read(claim.body, claim.headers)
+            try:
+                if received.envelope is None:
+                    raise received.fault or ValueError("unreadable")
+                self._transact([received])
+            except _DatabaseAway:
+                self._interrupted.append(claim.id)
+                raise
+            except Exception as error:
+                queue, attempts = self.subscription.queue, claim.attempts
+                log.warning("retry failed", queue=queue, type=_type_of(received), attempts=attempts, error=str(error))
+                with self._database.session() as session:
+                    failed.tried(session, claim, _reason(error), self._policy)
+            else:
+                with self._database.session() as session:
+                    failed.done(session, claim)
+            return True
 
 
 def _next_batch(received: list[Delivery], size: int) -> list[Delivery]:
@@ -314,15 +354,20 @@ def _next_batch(received: list[Delivery], size: int) -> list[Delivery]:
     return batch
 
 
-def _raw(body: object) -> bytes:
+def raw(body: object) -> bytes:
+    """A body as it came."""
     return body if isinstance(body, bytes) else str(body).encode()
 
 
+def deliveries(delivery: Delivery) -> int:
+    """How often a message was delivered before, in vain."""
+    count = (delivery.headers or {}).get(DELIVERIES)
+    return count if isinstance(count, int) else 0
+
+
 def _type_of(received: _Received) -> str:
-    return received.envelope.type if received.envelope else "unreadable"
+    return received.envelope.type if received.envelope else failed.UNREADABLE
 
 
-def _due(attempts: int) -> datetime | None:
-    if attempts >= MAX_ATTEMPTS:
-        return None
-    return datetime.now(UTC) + timedelta(seconds=retry_delay(attempts))
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,7 +1,7 @@
 """Messages that a handler failed at, or that ended their consumer's process: kept in the service's own database.
 
 A message of a queue is one row, however often it arrives. A row is *waiting* while it will be tried again by itself,
-and *given up* (`next_try_at` null) once it was tried MAX_ATTEMPTS times, or ended its process MAX_KILLS times. It stays
+and *given up* (`next_try_at` null) once it was tried, or ended its process, as often as the Policy has it. It stays
 until a try succeeds, until somebody drops it, or, given up, until it is older than `failed_days`. There is room for
 `failed_rows` and `failed_bytes`; what finds none stays in its queue.
 """
@@ -9,7 +9,7 @@ until a try succeeds, until somebody drops it, or, given up, until it is older t
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -37,14 +37,8 @@ from contracts.failed import (
     ReplayFailed,
 )
 
-MAX_ATTEMPTS = 15
-"""Tries of a message, the first one included."""
-
 MAX_DELAY = 3600.0
 """Seconds between two tries at most."""
-
-MAX_KILLS = 3
-"""Tries in a row that end with their process: each takes what else the process was at with it."""
 
 UNREADABLE = "unreadable"
 """The type of what is no event."""
@@ -73,17 +67,33 @@ def retry_delay(attempts: int) -> float:
     return float(min(2.0 ** (attempts - 1), MAX_DELAY))
 
 
-def due(attempts: int, kills: int = 0) -> datetime | None:
-    """When a message is tried again after that many tries, the last `kills` of which ended their process."""
-    if attempts >= MAX_ATTEMPTS or kills >= MAX_KILLS:
-        return None
-    return datetime.now(UTC) + timedelta(seconds=retry_delay(attempts))
+@dataclass(frozen=True)
+class Policy:
+    """How often a message is tried, and when.
+
+    `attempts`: tries, the first one included. `kills`: tries in a row that ended with their process, each of which took
+    along what else that was at. `sweep`: seconds between two looks for what is due, and what tries may take of the time
+    for deliveries between them.
+    """
+
+    attempts: int = 15
+    kills: int = 3
+    delay: Callable[[int], float] = retry_delay
+    sweep: float = 1.0
+
+    def due(self, attempts: int, kills: int = 0) -> datetime | None:
+        """When a message is tried again after that many tries, the last `kills` of which ended their process."""
+        if attempts >= self.attempts or kills >= self.kills:
+            return None
+        return datetime.now(UTC) + timedelta(seconds=self.delay(attempts))
+
+
+POLICY = Policy()
+"""What holds outside of tests."""
 
 
 def keep(session: Session, failures: list[Failure]) -> None:
     """Keep these messages; one that is kept already stays as it is. Raises NoRoom."""
-    if fill(session) >= 1:
-        raise NoRoom(f"failed messages fill {settings().failed_rows:,} rows or {settings().failed_bytes:,} bytes")
     rows = [
         {
             "id": new_id(),
@@ -100,6 +110,8 @@ def keep(session: Session, failures: list[Failure]) -> None:
         for failure in failures
     ]
     session.execute(insert(failed_messages).on_conflict_do_nothing(), rows)
+    if fill(session) > 1:
+        raise NoRoom(f"failed messages fill {settings().failed_rows:,} rows or {settings().failed_bytes:,} bytes")
 
 
 class NoRoom(Exception):
@@ -117,14 +129,14 @@ class Claim:
 
 
 @contextmanager
-def claimed(database: Database, queue: str) -> Iterator[Claim | None]:
+def claimed(database: Database, queue: str, policy: Policy) -> Iterator[Claim | None]:
     """The next message of a queue that is due, for this process alone; None if there is none.
 
     Claiming counts as a try, and as one that ended its process: whoever survives it says so, with `done` or `tried`.
     The claim is an advisory lock of a session, so that it ends with its holder, at once, and lasts as long as the work.
     """
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        claim = _claim(connection, queue)
+        claim = _claim(connection, queue, policy)
         try:
             yield claim
         except BaseException:
@@ -134,7 +146,7 @@ def claimed(database: Database, queue: str) -> Iterator[Claim | None]:
             connection.execute(sa.select(sa.func.pg_advisory_unlock(_lock_of(claim.id))))
 
 
-def _claim(connection: sa.Connection, queue: str) -> Claim | None:
+def _claim(connection: sa.Connection, queue: str, policy: Policy) -> Claim | None:
     waiting = (failed_messages.c.queue == queue) & (failed_messages.c.next_try_at <= sa.func.now())
     due_ones = sa.select(failed_messages.c.id).where(waiting).order_by(failed_messages.c.next_try_at).limit(10)
     for message_id in connection.scalars(due_ones).all():
@@ -152,7 +164,7 @@ def _claim(connection: sa.Connection, queue: str) -> Claim | None:
             .values(
                 attempts=attempts,
                 kills=kills,
-                next_try_at=due(attempts, kills),
+                next_try_at=policy.due(attempts, kills),
                 reason=row.reason if kills == 1 else killed(kills),
             )
         )
@@ -174,9 +186,9 @@ def done(session: Session, claim: Claim) -> None:
     session.execute(failed_messages.delete().where(failed_messages.c.id == claim.id))
 
 
-def tried(session: Session, claim: Claim, reason: str) -> None:
+def tried(session: Session, claim: Claim, reason: str, policy: Policy) -> None:
     """The try has failed, and its process lives."""
-    values = {"reason": printable(reason), "kills": 0, "next_try_at": due(claim.attempts)}
+    values = {"reason": printable(reason), "kills": 0, "next_try_at": policy.due(claim.attempts)}
     session.execute(failed_messages.update().where(failed_messages.c.id == claim.id).values(values))
 
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 
 from chassis.consumer import EventConsumer, Subscription
 from chassis.database import Database
+from chassis.dead_letters import DeadLetterConsumer
 from chassis.health import Health
 from chassis.logs import get_logger
 from chassis.observer import Observer
@@ -60,6 +61,7 @@ def events(services: Sequence[str]) -> None:
         database = Database.of(service)
         jobs.append((f"relay-{service}", Relay(service, database, stop, health).run))
         jobs.append((f"observer-{service}", Observer(service, database, stop, health).run))
+        jobs.append((f"dead-letters-{service}", DeadLetterConsumer(service, database, stop, health).run))
         jobs += _consumers(subscriptions_of(f"services.{service}.consumers"), database, stop, health)
     run(health, jobs, stop)
 

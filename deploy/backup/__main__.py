@@ -12,7 +12,7 @@ from pathlib import Path
 from kombu.exceptions import OperationalError
 
 from chassis import logs, topology
-from chassis.broker import CONNECTION_ERRORS, DEAD_LETTERS, connect
+from chassis.broker import CONNECTION_ERRORS, OLD_DEAD_LETTERS, connect, dead_letters
 from chassis.migrations import upgrade
 from chassis.objects import ObjectStore
 from chassis.restoring import tell_again
@@ -94,9 +94,10 @@ def _make_empty(store: ObjectStore, replace: bool) -> None:
 def _queues() -> dict[str, tuple[int, int]]:
     """Every queue of events: messages and consumers."""
     names = [each.queue for service in SERVICES for each in topology.subscriptions_of_service(service)]
+    names += [OLD_DEAD_LETTERS, *map(dead_letters, SERVICES)]
     with connect() as connection:
         channel = connection.channel()
-        declared = [channel.queue_declare(name, passive=True) for name in (*names, DEAD_LETTERS)]
+        declared = [channel.queue_declare(name, passive=True) for name in names]
     return {each.queue: (each.message_count, each.consumer_count) for each in declared}
 
 

@@ -106,6 +106,11 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Handlers that failed", "ops", {rate("labelyard_failed_messages_total", "queue"): "{{queue}}"}),
         Panel("Failed messages that are kept", "short", {"max by (queue) (labelyard_failed_waiting)": "{{queue}}"}),
         Panel(
+            "Room for failed messages in use",
+            "percentunit",
+            {"max by (service) (labelyard_failed_fill)": "{{service}}"},
+        ),
+        Panel(
             "Age of the oldest failed message", "s", {"max by (queue) (labelyard_failed_oldest_seconds)": "{{queue}}"}
         ),
     ),

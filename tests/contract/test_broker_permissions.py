@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from chassis.broker import DEAD_LETTERS, RPC_EXCHANGE
+from chassis.broker import OLD_DEAD_LETTERS, RPC_EXCHANGE, dead_letters
 from chassis.settings import SERVICES
 from chassis.topology import subscriptions_of_service
 from contracts.rpc import Request
@@ -53,11 +53,14 @@ def test_every_user_has_one_grant_in_the_one_virtual_host() -> None:
 def test_a_queue_is_read_by_its_service_and_made_by_the_topology() -> None:
     queues = [(each.queue, each.service) for service in SERVICES for each in subscriptions_of_service(service)]
     queues += [(f"rpc-{service}", service) for service in SERVICES]
+    queues += [(dead_letters(service), service) for service in SERVICES]
     for queue, owner in queues:
         assert [user for user in (*SERVICES, "gateway") if may(user, "read", queue)] == [owner], queue
         assert [user for user in BROKER_USERS if may(user, "configure", queue)] == ["topology"], queue
         assert may("topology", "write", queue)  # it binds
-    assert [user for user in BROKER_USERS if may(user, "read", DEAD_LETTERS)] == ["topology"]
+    assert [user for user in BROKER_USERS if may(user, "read", OLD_DEAD_LETTERS)] == [
+        "topology"
+    ]  # they are of all services
 
 
 def test_events_are_published_by_their_service_and_heard_by_the_gateway() -> None:

@@ -12,7 +12,7 @@ import yaml
 from prometheus_client import REGISTRY
 
 import chassis.metrics  # noqa: F401  # fills the registry
-from chassis.broker import DEAD_LETTERS
+from chassis.broker import OLD_DEAD_LETTERS, dead_letters
 from chassis.settings import SERVICES
 from chassis.topology import subscriptions_of_service
 from deploy.local.state import REPOSITORY
@@ -65,7 +65,8 @@ def test_a_query_names_what_exists(query: str) -> None:
     named = {name for names in re.findall(r"\bby \(([^)]*)\)", query) for name in re.split(r",\s*", names)}
     known = set.union(*(series[name] for name in re.findall(r"labelyard_\w+", query)), ADDED) if named else set()
     assert named <= known
-    queues = {each.queue for service in SERVICES for each in subscriptions_of_service(service)} | {DEAD_LETTERS}
+    queues = {each.queue for service in SERVICES for each in subscriptions_of_service(service)}
+    queues |= {OLD_DEAD_LETTERS, *map(dead_letters, SERVICES)}
     for quoted in re.findall(r'queue[!=]~?"([^"]*)"', query):
         assert set(quoted.split("|")) <= queues
 

@@ -17,6 +17,20 @@ from chassis.settings import settings
 from chassis.tables import metadata
 
 
+def database_of(schema: str) -> Database:
+    """The analytics database, as if it had this schema only."""
+    database = Database(settings().dsn("analytics"))
+
+    @sa.event.listens_for(database.engine, "connect")
+    def use_schema(connection: object, _: object) -> None:
+        cursor = connection.cursor()  # type: ignore[attr-defined]
+        cursor.execute(f"SET search_path TO {schema}")
+        cursor.close()
+        connection.commit()  # type: ignore[attr-defined]
+
+    return database
+
+
 @pytest.fixture
 def database(settings_environment: dict[str, str]) -> Iterator[Database]:
     """The analytics database under a schema of its own, so that nothing else sees what is written here."""
@@ -26,15 +40,7 @@ def database(settings_environment: dict[str, str]) -> Iterator[Database]:
     admin = sa.create_engine(dsn)
     with admin.begin() as connection:
         connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
-    scratch = Database(dsn)
-
-    @sa.event.listens_for(scratch.engine, "connect")
-    def use_schema(connection: object, _: object) -> None:
-        cursor = connection.cursor()  # type: ignore[attr-defined]
-        cursor.execute(f"SET search_path TO {schema}")
-        cursor.close()
-        connection.commit()  # type: ignore[attr-defined]
-
+    scratch = database_of(schema)
     metadata.create_all(scratch.engine)
     yield scratch
     scratch.close()

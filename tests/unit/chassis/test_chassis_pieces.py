@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from chassis import context, ids, logs, outbox, paging
 from chassis import settings as settings_module
-from chassis.consumer import MAX_ATTEMPTS, Subscription, retry_delay
+from chassis.consumer import Subscription
+from chassis.failed import UNREADABLE, Policy, type_of
 from chassis.health import Health
 from contracts.enums import JobState
 from contracts.errors import Problem
@@ -68,10 +69,21 @@ def test_what_is_no_event_is_a_value_error(body: bytes) -> None:
 
 
 def test_retries_slow_down_to_an_hour() -> None:
-    delays = [retry_delay(attempts) for attempts in range(1, MAX_ATTEMPTS)]
+    policy = Policy()
+    delays = [policy.delay(attempts) for attempts in range(1, policy.attempts)]
     assert delays[:3] == [1, 2, 4]
     assert delays == sorted(delays)
     assert max(delays) == 3600
+    assert policy.due(policy.attempts - 1) is not None
+    assert policy.due(policy.attempts) is None
+    assert policy.due(1, policy.kills) is None
+
+
+def test_the_type_of_a_message_is_found_without_reading_it() -> None:
+    event = ExportChanged(project_id=uuid4(), export_id=uuid4(), version=3, state=JobState.RUNNING)
+    assert type_of(outbox.encode(event)) == event.type
+    assert type_of(json.dumps(json.loads(outbox.encode(event))).encode()) == event.type
+    assert type_of(b'{"type": "\\u0000"}') == type_of(b"\xff") == UNREADABLE
 
 
 def test_a_queue_is_bound_for_exactly_its_event_types() -> None:
