@@ -14,9 +14,16 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from contracts.enums import AnnotationType
-from formats.json_stream import MAX_VALUES, OVERSIZED, members
+from formats.json_stream import OVERSIZED, members
 from formats.types import ErrorCode, ParsedLabel, ParsedObject, ParseError, Refused, annotation
 from formats.values import extent, identity, mapping, number, shown, text
+
+_FIELDS = {
+    "images": ("id", "file_name", "width", "height"),
+    "categories": ("id", "name", "keypoints"),
+    "annotations": ("id", "image_id", "category_id", "iscrowd", "keypoints", "segmentation", "bbox"),
+}
+"""What is read of each item; whatever else is in it is passed over, however large it is."""
 
 MAX_LABEL_BYTES = 8 * 2**20
 """The most that the geometry of one image's annotations may take as JSON text. Bounds memory."""
@@ -67,7 +74,7 @@ def read(document: BinaryIO, scratch: Path, name: str = "") -> Iterator[ParsedLa
 def _sort(document: BinaryIO, database: sqlite3.Connection, file: str) -> Iterator[ParseError]:
     """Puts every image, category and annotation into its table; yields those that cannot be read."""
     has_images = False
-    for section, index, item in members(document, _STORES):
+    for section, index, item in members(document, _FIELDS):
         if section not in _STORES:
             continue
         if index is None:
@@ -96,6 +103,8 @@ def _store_category(
     database: sqlite3.Connection, category: dict[str, Any], category_id: str | None, place: str
 ) -> None:
     points = category.get("keypoints")
+    if points is OVERSIZED:
+        raise Refused(ErrorCode.TOO_LARGE, "holds too much, or is nested too deeply")
     names = [text(point, "keypoint") for point in points] if isinstance(points, list) else []
     values = (category_id, text(category.get("name"), "name"), json.dumps(names))
     _insert_once(database, "INSERT OR IGNORE INTO category VALUES (?, ?, ?)", values)
@@ -132,7 +141,7 @@ _STORES: dict[str, tuple[str, _Store]] = {
 
 def _shape(entry: dict[str, Any]) -> tuple[AnnotationType, dict[str, Any]]:
     if any(value is OVERSIZED for value in entry.values()):
-        raise Refused(ErrorCode.TOO_LARGE, f"holds more than {MAX_VALUES} values, or is nested too deeply")
+        raise Refused(ErrorCode.TOO_LARGE, "holds too much, or is nested too deeply")
     if entry.get("iscrowd"):
         raise Refused(ErrorCode.UNSUPPORTED, "a crowd region is not one object")
     if keypoints := _keypoints(entry.get("keypoints")):

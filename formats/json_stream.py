@@ -1,6 +1,6 @@
 """JSON documents of any size, a piece at a time."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, BinaryIO, Final
 
@@ -9,14 +9,24 @@ import ijson
 from formats.types import ErrorCode, Refused
 
 MAX_VALUES = 1_000_000
-"""The most values that one piece may hold: about 100 MB in memory."""
+"""The most values that one item may hold."""
+
+MAX_TEXT = 16 * 2**20
+"""The most characters that the texts and keys of one item may have together, and bytes its whole numbers. With
+MAX_VALUES this bounds an item to some 100 MB in memory."""
+
+MAX_TOKEN_BYTES = 16 * 2**20
+"""The longest that a single text or number may be, anywhere in a document: the parser holds it whole."""
 
 MAX_DEPTH = 32
-"""The deepest nesting inside one piece."""
+"""The deepest nesting inside one item."""
+
+MAX_DOCUMENT_DEPTH = 1_000_000
+"""The deepest nesting anywhere in a document: the parser keeps a byte for each level."""
 
 
 class Oversized:
-    """Stands where a value was left out because it, or the piece that it is in, is too large."""
+    """Stands where a value was left out: it is too large, or nobody asked for it."""
 
 
 OVERSIZED: Final = Oversized()
@@ -28,13 +38,14 @@ _ENDINGS = ("end_map", "end_array")
 _Event = tuple[str, Any]
 
 
-def members(document: BinaryIO, streamed: Collection[str]) -> Iterator[tuple[str, int | None, Any]]:
-    """Yields the members of the object that `document` is: (key, None, value) or, of an array under one of
-    the `streamed` keys, each item: (key, index, item).
+def members(document: BinaryIO, streamed: Mapping[str, Collection[str]]) -> Iterator[tuple[str, int | None, Any]]:
+    """Yields the members of the object that `document` is: of an array under one of the keys of `streamed` each item,
+    (key, index, item), of anything else (key, None, value).
 
-    `document` is read from its start. Each value or item is a piece: within the limits it comes whole, beyond
-    them with what is large in it replaced by OVERSIZED. Raises `Refused` where the text is not JSON or not an
-    object.
+    `document` is read from its start. An item has those fields only that `streamed` names for its key, and of these
+    the scalar ones always; the others come whole within the limits, and OVERSIZED beyond them. A value that is no
+    such item is OVERSIZED unless it is scalar. Raises `Refused` where the text is not JSON or not an object, or holds
+    a token that is too long.
     """
     events = _events(document)
     if next(events)[0] != "start_map":
@@ -47,9 +58,12 @@ def members(document: BinaryIO, streamed: Collection[str]) -> Iterator[tuple[str
             for index, (first, item) in enumerate(events):
                 if first == "end_array":
                     break
-                yield key, index, _piece(first, item, events)
+                if first == "start_map":
+                    yield key, index, _item(events, streamed[key])
+                else:
+                    yield key, index, _scalar(first, item, events)
         else:
-            yield key, None, _piece(first, value, events)
+            yield key, None, _scalar(first, value, events)
     next(events, None)  # what follows the object, if anything, is an error
 
 
@@ -61,8 +75,12 @@ def _events(document: BinaryIO) -> Iterator[_Event]:
         document.seek(0)
     events: list[_Event] = ijson.sendable_list()
     parser = ijson.basic_parse_coro(events)
+    pending = 0
     while chunk := document.read(_CHUNK_BYTES):
         _parse(parser.send, chunk)
+        pending = 0 if events else pending + len(chunk)
+        if pending > MAX_TOKEN_BYTES:
+            raise Refused(ErrorCode.TOO_LARGE, f"a text or number is longer than {MAX_TOKEN_BYTES} bytes")
         yield from events
         del events[:]
     _parse(parser.close)
@@ -85,58 +103,84 @@ def _message(error: ijson.JSONError) -> str:
     return text.partition("\n")[0]  # the rest draws the place
 
 
-def _piece(first: str, only: Any, events: Iterator[_Event]) -> Any:
-    """The value that begins with the event `first`, whose value is `only` if it is a scalar."""
-    if first not in _OPENINGS:
-        return _plain(only)
-    piece = container = _OPENINGS[first]()
+def _item(events: Iterator[_Event], wanted: Collection[str]) -> dict[str, Any]:
+    """The object that has just begun, with the fields `wanted`."""
+    item: dict[str, Any] = {}
+    allowance = _Allowance()
+    for event, key in events:
+        if event == "end_map":
+            break
+        first, value = next(events)
+        if key in wanted and first in _OPENINGS:
+            item[key] = _container(first, events, allowance)
+        elif key in wanted:
+            item[key] = _plain(value)
+        else:
+            _scalar(first, value, events)
+    return item
+
+
+class _Allowance:
+    """How much more one item may hold."""
+
+    def __init__(self) -> None:
+        self.values = MAX_VALUES
+        self.text = MAX_TEXT
+
+    def covers(self, event: str, value: Any) -> bool:
+        """Take what an event adds from it; whether it was enough."""
+        self.values -= event != "map_key"
+        if type(value) is str:
+            self.text -= len(value)
+        elif type(value) is int:
+            self.text -= value.bit_length() // 8
+        return self.values >= 0 and self.text >= 0
+
+
+def _container(first: str, events: Iterator[_Event], allowance: _Allowance) -> Any:
+    """The object or array that begins with the event `first`; OVERSIZED if it is too large or too deep."""
+    whole = container = _OPENINGS[first]()
     outer: list[Any] = []
-    key = member = ""
-    size = 0
+    key = ""
     for event, value in events:
-        if event == "map_key":
-            key = value
-            if not outer:
-                member = key
-        elif event in _ENDINGS:
+        if event in _ENDINGS:
             if not outer:
                 break
             container = outer.pop()
-        else:
-            size += 1
-            if size > MAX_VALUES or len(outer) >= MAX_DEPTH:
-                depth = len(outer) + 1 + (event in _OPENINGS)
-                return _skim(piece, member, depth, events)
-            opening = _OPENINGS.get(event)
-            item = opening() if opening else _plain(value)
-            if type(container) is list:
-                container.append(item)
-            else:
-                container[key] = item
-            if opening:
-                outer.append(container)
-                container = item
-    return piece
-
-
-def _skim(piece: Any, member: str, depth: int, events: Iterator[_Event]) -> Any:
-    """Passes over the rest of an oversized piece, from `depth` levels deep in it, and keeps only what stands
-    directly in it, so that it can be named."""
-    kept = piece if isinstance(piece, dict) else {}
-    kept[member] = OVERSIZED
-    key = member
-    for event, value in events:
+            continue
+        opening = _OPENINGS.get(event)
+        if not allowance.covers(event, value) or len(outer) >= MAX_DEPTH:
+            _skip(len(outer) + 1 + (opening is not None), events)
+            return OVERSIZED
         if event == "map_key":
             key = value
-        elif event in _ENDINGS:
-            depth -= 1
-            if depth == 0:
-                break
+            continue
+        item = opening() if opening else _plain(value)
+        if type(container) is list:
+            container.append(item)
         else:
-            if depth == 1 and len(kept) <= MAX_VALUES:
-                kept[key] = OVERSIZED if event in _OPENINGS else _plain(value)
-            depth += event in _OPENINGS
-    return piece if kept is piece else OVERSIZED
+            container[key] = item
+        if opening:
+            outer.append(container)
+            container = item
+    return whole
+
+
+def _scalar(first: str, value: Any, events: Iterator[_Event]) -> Any:
+    """The value that begins with the event `first` if it is scalar; else passes over it."""
+    if first not in _OPENINGS:
+        return _plain(value)
+    _skip(1, events)
+    return OVERSIZED
+
+
+def _skip(depth: int, events: Iterator[_Event]) -> None:
+    """Passes over the rest of what has begun, `depth` levels of it."""
+    while depth:
+        event, _ = next(events)
+        depth += (event in _OPENINGS) - (event in _ENDINGS)
+        if depth > MAX_DOCUMENT_DEPTH:
+            raise Refused(ErrorCode.TOO_LARGE, f"it is nested more than {MAX_DOCUMENT_DEPTH} levels deep")
 
 
 def _plain(value: Any) -> Any:

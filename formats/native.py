@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
 from contracts.enums import Review, Status
-from formats.json_stream import MAX_VALUES, OVERSIZED, members
+from formats.json_stream import OVERSIZED, members
 from formats.types import ErrorCode, ParseError, Refused
 from formats.values import extent, mapping, number, shown
 
@@ -75,7 +75,7 @@ def read(document: BinaryIO, name: str = "") -> Iterator[Label | ParseError]:
     errors."""
     head: dict[str, Any] = {}
     try:
-        for key, index, value in members(document, ("labels",)):
+        for key, index, value in members(document, {"labels": _FIELDS}):
             if key != "labels":
                 head[key] = value
                 continue
@@ -119,7 +119,7 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, sort_keys=True,
 
 def _label(entry: Mapping[str, Any]) -> Label:
     if any(value is OVERSIZED for value in entry.values()):
-        raise Refused(ErrorCode.TOO_LARGE, f"holds more than {MAX_VALUES} values, or is nested too deeply")
+        raise Refused(ErrorCode.TOO_LARGE, "holds too much, or is nested too deeply")
     info = mapping(entry.get("image_info"), "image_info")
     width, height = extent(info.get("width")), extent(info.get("height"))
     if width is None or height is None:

@@ -6,6 +6,7 @@ from typing import Any
 from formats.types import ErrorCode, Refused
 
 _SHOWN = 60
+_LONGEST = 1000  # characters of a name, as of a data key
 
 
 def shown(value: object) -> str:
@@ -15,7 +16,7 @@ def shown(value: object) -> str:
 
 
 def text(value: object, field: str) -> str:
-    """A name: a string that is not blank and that a database can store."""
+    """A name: a string that is not blank, not too long, and that a database can store."""
     if value is None:
         raise Refused(ErrorCode.MISSING_FIELD, f"{field} is missing")
     if not isinstance(value, str):
@@ -23,6 +24,8 @@ def text(value: object, field: str) -> str:
     stripped = value.strip()
     if not stripped:
         raise Refused(ErrorCode.MISSING_FIELD, f"{field} is empty")
+    if len(stripped) > _LONGEST:
+        raise Refused(ErrorCode.BAD_TEXT, f"{field} has {len(stripped)} characters, more than {_LONGEST}")
     if any(ord(character) < 32 or "\ud800" <= character <= "\udfff" for character in stripped):
         raise Refused(ErrorCode.BAD_TEXT, f"{field} has control characters: {shown(stripped)}")
     return stripped

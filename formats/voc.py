@@ -34,6 +34,9 @@ MAX_FILE_BYTES = 8 * 2**20
 MAX_ARCHIVE_BYTES = 16 * 2**30
 """The most that all XML files of an archive may unpack to. Bounds time, whatever the archive promises."""
 
+MAX_DIRECTORY_BYTES = 32 * 2**20
+"""The most that an archive's directory may take: that of some 300,000 files. Bounds memory to about ten times that."""
+
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _OBJECT = ("annotation", "object")
 _LABEL_FIELDS = {
@@ -66,7 +69,7 @@ def read(archive: BinaryIO, name: str = "") -> Iterator[ParsedLabel | ParseError
     """
     try:
         with _damage_refused("not a zip archive"):
-            opened = zipfile.ZipFile(archive)
+            opened = zipfile.ZipFile(_Archive(archive))
     except Refused as error:
         yield ParseError(name, None, None, error.code, error.detail)
         return
@@ -190,6 +193,21 @@ class _Handler(ContentHandler):
         xmin, ymin, xmax, ymax = (number(self._object.get(corner), corner) for corner in _CORNERS)
         annotation = box(xmin, ymin, xmax - xmin, ymax - ymin, self._position)
         return ParsedObject(self._position, self._line, class_name, AnnotationType.BOX, annotation)
+
+
+class _Archive:
+    """An archive's stream. zipfile reads a directory whole, however long it says it is: here it does not."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, at most `size` of them; all that is left is asked for at an archive's end only."""
+        if size > MAX_DIRECTORY_BYTES:
+            detail = f"the archive's directory takes {size} bytes, more than {MAX_DIRECTORY_BYTES}"
+            raise Refused(ErrorCode.TOO_LARGE, detail)
+        return self._stream.read(size)
 
 
 def _is_annotation(member: zipfile.ZipInfo) -> bool:

@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import random
+import tracemalloc
 
 import pytest
 
@@ -209,6 +210,8 @@ def test_an_annotation_of_no_image_is_an_error(read, bad, code, name):
         ({"id": 8}, ErrorCode.MISSING_FIELD, "image 8"),
         ({"id": 8, "file_name": "a\u0000b"}, ErrorCode.BAD_TEXT, "image 8"),
         ({"id": 8, "file_name": 8}, ErrorCode.BAD_TEXT, "image 8"),
+        ({"id": 8, "file_name": "a" * 1001}, ErrorCode.BAD_TEXT, "image 8"),
+        ({"id": "8" * 1001, "file_name": "a.jpg"}, ErrorCode.BAD_TEXT, "images[2]"),
         ({"file_name": "a.jpg"}, ErrorCode.MISSING_FIELD, "images[2]"),
         ({"id": 5, "file_name": "a.jpg"}, ErrorCode.DUPLICATE, "image 5"),
         ("a.jpg", ErrorCode.UNKNOWN_STRUCTURE, "images[2]"),
@@ -278,13 +281,80 @@ def test_a_huge_annotation_is_named_and_not_held(read, monkeypatch):
     assert [(item.position, item.source_id) for item in five.objects] == [(0, "1"), (2, "3")]
 
 
+@pytest.mark.parametrize(
+    "huge",
+    [["x" * 600, "x" * 600], [{"x" * 600: 1, "y" * 600: 2}], [[10**4000]]],
+    ids=["texts", "keys", "numbers"],
+)
+def test_an_annotation_with_much_text_is_named_and_not_held(read, monkeypatch, huge):
+    monkeypatch.setattr(json_stream, "MAX_TEXT", 1000)
+
+    error, five, _ = read(document(box(1), {"segmentation": huge, **box(9)}, box(3)))
+
+    assert (error.object, error.code) == ("annotation 9", ErrorCode.TOO_LARGE)
+    assert [item.source_id for item in five.objects] == ["1", "3"]
+
+
 def test_deep_nesting_is_named_and_not_held(read):
-    nested = json.dumps(document(box(1), box(9, extra="deep"), box(3)))
+    nested = json.dumps(document(box(1), box(9, segmentation="deep"), box(3)))
 
     error, five, _ = read(nested.replace('"deep"', "[" * 100_000 + "]" * 100_000).encode())
 
     assert (error.object, error.code) == ("annotation 9", ErrorCode.TOO_LARGE)
     assert [item.source_id for item in five.objects] == ["1", "3"]
+
+
+def test_what_is_not_read_of_an_item_may_be_anything(read, monkeypatch):
+    monkeypatch.setattr(json_stream, "MAX_VALUES", 20)
+    monkeypatch.setattr(json_stream, "MAX_TEXT", 1000)
+    more = {"attributes": [["x" * 600] * 100], "mask": "y" * 5000}
+
+    five, _ = read(
+        document({**more, **box(1)}, images=[more | IMAGES[0], IMAGES[1]], categories=[more | CATEGORIES[0]])
+    )
+
+    assert [item.source_id for item in five.objects] == ["1"]
+
+
+def test_what_is_not_read_of_a_document_is_not_held(read):
+    passed_over = ["x" * 100] * 100_000
+    content = json.dumps({"info": passed_over, "other": {"a": passed_over}} | document(box(1))).encode()
+
+    tracemalloc.start()
+    read(content)
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+
+    print(f"{most} bytes at most, of a document of {len(content)}")
+    assert most < len(content) / 4
+
+
+def test_a_text_longer_than_the_parser_may_hold_ends_the_document(read, monkeypatch):
+    monkeypatch.setattr(json_stream, "_CHUNK_BYTES", 64)
+    monkeypatch.setattr(json_stream, "MAX_TOKEN_BYTES", 1000)
+
+    five, _ = read(document(box(1, mask="x" * 900)))
+    [error] = read(document(box(1, mask="x" * 2000)))
+
+    assert len(five.objects) == 1
+    assert (error.object, error.code) == (None, ErrorCode.TOO_LARGE)
+
+
+def test_a_document_deeper_than_the_parser_may_hold_is_refused(read, monkeypatch):
+    monkeypatch.setattr(json_stream, "MAX_DOCUMENT_DEPTH", 1000)
+
+    [error] = read(b'{"images": [{"x": ' + b"[" * 2000)
+
+    assert (error.object, error.code) == (None, ErrorCode.TOO_LARGE)
+
+
+def test_a_category_with_too_many_keypoints_is_an_error(read, monkeypatch):
+    monkeypatch.setattr(json_stream, "MAX_VALUES", 20)
+
+    error, five, _ = read(document(box(1), categories=[*CATEGORIES, {"id": 8, "name": "dog", "keypoints": ["k"] * 50}]))
+
+    assert (error.object, error.code) == ("category 8", ErrorCode.TOO_LARGE)
+    assert len(five.objects) == 1
 
 
 def test_an_image_with_too_much_geometry_keeps_what_fits(read, monkeypatch):

@@ -232,6 +232,18 @@ def test_an_archive_that_unpacks_to_too_much_is_read_as_far_as_allowed(monkeypat
     assert found[2].code is ErrorCode.TOO_LARGE
 
 
+def test_an_archive_whose_directory_is_too_large_is_not_opened(monkeypatch):
+    files = [file_xml()] * 20
+    directory = 20 * (46 + len("0.xml")) + 10  # ten names are a digit longer
+    monkeypatch.setattr(voc, "MAX_DIRECTORY_BYTES", directory)
+    assert len(labels_of(read(*files))) == 20
+    monkeypatch.setattr(voc, "MAX_DIRECTORY_BYTES", directory - 1)
+
+    [error] = read(*files)
+
+    assert (error.file, error.object, error.code) == ("up.zip", None, ErrorCode.TOO_LARGE)
+
+
 def test_an_encrypted_file_is_refused():
     content = bytearray(zipped({"a.xml": file_xml()}).getvalue())
     content[content.index(b"PK\x01\x02") + 8] |= 1
