@@ -61,7 +61,8 @@ def build(state: State, given: Mapping[str, str]) -> tuple[dict[str, str], list[
 
 
 def revision(environment: Mapping[str, str]) -> str:
-    """A digest of the code, the requirements and the environment: what a running process was started with."""
+    """A digest of the code and what lies beside it, the requirements and the environment: what a running process was
+    started with."""
     digest = hashlib.sha256(repr(sorted(environment.items())).encode())
     for file in sorted([REPOSITORY / "requirements.txt", *_sources()]):
         digest.update(f"\0{file.relative_to(REPOSITORY)}\0".encode() + file.read_bytes())
@@ -69,4 +70,6 @@ def revision(environment: Mapping[str, str]) -> str:
 
 
 def _sources() -> list[Path]:
-    return [file for package in PACKAGES for file in (REPOSITORY / package).rglob("*.py")]
+    """Every file that a process may read: code, documents that it serves, templates; not what Python or an editor made."""
+    files = [file for package in PACKAGES for file in (REPOSITORY / package).rglob("*") if file.is_file()]
+    return [file for file in files if file.parent.name != "__pycache__" and not file.name.startswith(".")]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local.environment import build, revision
+from deploy.local import environment as environments
+from deploy.local.environment import PACKAGES, build, revision
 from deploy.local.errors import LocalError
 from deploy.local.state import State
 
@@ -57,3 +58,29 @@ def test_another_environment_is_another_revision(state: State) -> None:
 
     assert revision(environment) == revision(dict(environment))
     assert revision(environment) != revision(environment | {"LABELYARD_LOG_LEVEL": "DEBUG"})
+
+
+@pytest.mark.parametrize(
+    ("file", "matters"),
+    [
+        ("gateway/routes/labels.py", True),
+        ("gateway/openapi.json", True),
+        ("services/labels/migrations/script.py.mako", True),
+        ("requirements.txt", True),
+        ("gateway/__pycache__/wsgi.cpython-311.pyc", False),
+        ("gateway/.openapi.json.swp", False),
+        ("docs/README.md", False),
+    ],
+)
+def test_what_a_process_reads_is_in_its_revision(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, matters: bool
+) -> None:
+    monkeypatch.setattr(environments, "REPOSITORY", tmp_path)
+    for package in PACKAGES:
+        (tmp_path / package).mkdir()
+    (tmp_path / "requirements.txt").touch()
+    before = revision({})
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / file).write_text("changed")
+
+    assert (revision({}) != before) == matters
