@@ -70,6 +70,6 @@ def revision(environment: Mapping[str, str]) -> str:
 
 
 def _sources() -> list[Path]:
-    """Every file that a process may read: code, documents that it serves, templates; not what Python or an editor made."""
+    """Every file that a process may read: code, documents, templates; not what Python or an editor put beside them."""
     files = [file for package in PACKAGES for file in (REPOSITORY / package).rglob("*") if file.is_file()]
     return [file for file in files if file.parent.name != "__pycache__" and not file.name.startswith(".")]
