@@ -5,7 +5,7 @@ lines reach. A region is always given, or signing would make a network call (fie
 """
 
 import io
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -17,13 +17,17 @@ import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
 from minio.datatypes import PostPolicy
-from minio.error import S3Error
+from minio.deleteobjects import DeleteObject
+from minio.error import MinioException, S3Error
 
 from chassis.settings import settings
 from contracts.rpc.labels import Link, UploadPolicy
 
 PART = 16 * 1024 * 1024
 """Bytes of one part of a streamed upload; 10,000 parts are the most that S3 takes."""
+
+ERRORS: tuple[type[Exception], ...] = (MinioException, urllib3.exceptions.HTTPError, OSError)
+"""What an operation raises when the store, or the way to it, is not in order."""
 
 
 class Readable(Protocol):
@@ -132,6 +136,11 @@ class ObjectStore:
         """Delete an object; none there is fine."""
         self._client.remove_object(self.bucket, key)
 
+    def delete_all(self, keys: Iterable[str]) -> None:
+        """Delete these objects, as many as there are; OSError if one of them stays."""
+        for error in self._client.remove_objects(self.bucket, [DeleteObject(key) for key in keys]):
+            raise OSError(f"{error.name}: {error.code}: {error.message}")
+
     def delete_prefix(self, prefix: str) -> None:
         """Delete every object whose key begins with `prefix`."""
         for found in self._client.list_objects(self.bucket, prefix=prefix, recursive=True):
@@ -173,7 +182,7 @@ class ObjectStore:
         """Whether the store answers."""
         try:
             return bool(self._client.bucket_exists(self.bucket))
-        except (S3Error, urllib3.exceptions.HTTPError, OSError):
+        except ERRORS:
             return False
 
 

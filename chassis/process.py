@@ -14,6 +14,7 @@ from chassis.logs import get_logger
 from chassis.observer import Observer
 from chassis.relay import Relay
 from chassis.settings import settings
+from chassis.sweeper import Sweeper
 from chassis.topology import subscriptions_of
 
 log = get_logger()
@@ -54,13 +55,14 @@ def run(health: Health, jobs: Sequence[tuple[str, Callable[[], None]]], stop: th
 
 
 def events(services: Sequence[str]) -> None:
-    """The `events` process: outbox relay and event consumers of the services."""
+    """The `events` process: outbox relay, event consumers and sweeper of the services."""
     health, stop = Health(f"events {' '.join(services)}"), threading.Event()
     jobs: list[tuple[str, Callable[[], None]]] = []
     for service in services:
         database = Database.of(service)
         jobs.append((f"relay-{service}", Relay(service, database, stop, health).run))
         jobs.append((f"observer-{service}", Observer(service, database, stop, health).run))
+        jobs.append((f"sweeper-{service}", Sweeper(service, database, stop).run))
         jobs.append((f"dead-letters-{service}", DeadLetterConsumer(service, database, stop, health).run))
         jobs += _consumers(subscriptions_of(f"services.{service}.consumers"), database, stop, health)
     run(health, jobs, stop)

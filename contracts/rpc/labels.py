@@ -316,7 +316,7 @@ class ListDatasets(Query[DatasetPage]):
 
 
 class RegisterAssets(Command[RegisteredAssets]):
-    """Say which assets will be uploaded. The dataset is made on first use.
+    """Say which assets will be uploaded. The dataset is made on first use. What is not uploaded in time is rejected.
 
     An asset that is stored already is answered as it is, without `upload`; one that is stored with another
     sha256 is refused as `asset_exists`.
@@ -498,7 +498,10 @@ class CreateUpload(Command[Upload]):
 
 
 class StartImport(Command[Import]):
-    """Import annotations from an uploaded file for the assets of a dataset."""
+    """Import annotations from an uploaded file for the assets of a dataset; the file is deleted when that has ended.
+
+    `not_ready` before the file has arrived, `gone` once it was imported.
+    """
 
     project_id: UUID
     upload: UUID

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from chassis import uploads
 from chassis.tables import attach
 
 
@@ -30,6 +31,7 @@ class Base(DeclarativeBase):
 
 
 attach(Base.metadata)
+uploads.attach(Base.metadata)
 
 Key = sa.Text(collation="C")
 """Text that is listed in the order of its bytes, whatever the database's locale: cursors depend on it."""

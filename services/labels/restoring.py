@@ -7,10 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chassis.restoring import Kept
-from contracts.enums import AssetState, JobState
+from contracts.enums import AssetState
 from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged
 from services.labels.handlers.changes import state
 from services.labels.handlers.data_library import VERIFIED_AT_ONCE, chunks, thumbnail_key
+from services.labels.handlers.imports import UNFINISHED
 from services.labels.models import Asset, Import, Label
 
 TOLD_AT_ONCE = 1000
@@ -26,7 +27,7 @@ def present(session: Session) -> Iterator[EventData]:
     expected = session.scalars(sa.select(Asset.id).where(Asset.state == AssetState.REGISTERED).order_by(Asset.id))
     for ids in chunks(expected, VERIFIED_AT_ONCE):
         yield AssetsCompleted(asset_ids=tuple(ids))  # one whose upload has not ended stays as it is
-    unfinished = sa.select(Import).where(Import.state.in_([JobState.QUEUED, JobState.RUNNING]))
+    unfinished = sa.select(Import).where(Import.state.in_(UNFINISHED))
     for row in session.scalars(unfinished.order_by(Import.id)):
         yield ImportRequested(project_id=row.project_id, import_id=row.id)
 

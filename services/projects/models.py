@@ -9,6 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from chassis import uploads
 from chassis.tables import attach
 from contracts.enums import DataType, Visibility
 
@@ -25,6 +26,7 @@ class Base(DeclarativeBase):
 
 
 attach(Base.metadata)
+uploads.attach(Base.metadata)
 
 
 def _word(kind: type[StrEnum]) -> sa.Enum:

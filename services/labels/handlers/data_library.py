@@ -3,11 +3,11 @@
 An upload never touches a verified file. Each attempt to upload an asset gets a policy for an object of its own
 (`attempt_key`). The verifier hashes that object, stores the very bytes that it hashed under a key that their hash
 names (`stored_key`) and for which no policy was ever given, and removes the attempt. Whoever still holds the policy
-can only write an object that nobody reads.
+can only write an object that nobody reads, and that is swept (chassis.uploads).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import TypeVar
 from uuid import UUID
@@ -16,7 +16,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging
+from chassis import outbox, paging, uploads
+from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from contracts.enums import AssetState
@@ -46,6 +47,12 @@ LINK_SECONDS = 900
 
 VERIFIED_AT_ONCE = 50
 """Assets in one event: a part of seconds, so that verifiers share a large upload."""
+
+ABANDONED = timedelta(seconds=UPLOAD_SECONDS) + uploads.KEPT
+"""How long after it was last registered an asset is not expected any more: what was uploaded for it is being swept."""
+
+REJECTED_AT_ONCE = 500
+"""Abandoned assets that are rejected in one transaction and one event."""
 
 Item = TypeVar("Item")
 
@@ -106,6 +113,8 @@ def register_assets(
     changed = [row for row in rows if row.id in made or _announce_again(row, by_key[row.data_key], now)]
     session.flush()
     publish_assets(session, changed)
+    expected = [asset for asset in rows if asset.state != AssetState.STORED]
+    uploads.remember(session, map(attempt_key, expected), UPLOAD_SECONDS)
     answers = []
     for draft in drafts:
         asset = assets[draft.data_key]
@@ -164,6 +173,30 @@ def link_asset(session: Session, store: ObjectStore, request: LinkAsset) -> Link
         return store.link(thumbnail_key(asset.id), LINK_SECONDS, content_type="image/webp")
     filename = asset.data_key.rsplit("/", 1)[-1]
     return store.link(asset.object_key, LINK_SECONDS, filename=filename, content_type=asset.content_type)
+
+
+def reject_abandoned(database: Database) -> int:
+    """Reject the assets whose uploads are not expected any more, how many; registered again, they are as new."""
+    rejected = 0
+    while some := _reject_some_abandoned(database):
+        rejected += some
+    return rejected
+
+
+def _reject_some_abandoned(database: Database) -> int:
+    now = datetime.now(UTC)
+    abandoned = (AssetRow.state == AssetState.REGISTERED, AssetRow.updated_at < now - ABANDONED)
+    query = sa.select(AssetRow).where(*abandoned).order_by(AssetRow.updated_at).limit(REJECTED_AT_ONCE)
+    with database.session() as session:
+        rows = session.scalars(query.with_for_update(skip_locked=True)).all()
+        for row in rows:
+            row.state = AssetState.REJECTED
+            row.reason = "upload_abandoned: its upload was not completed in time"
+            row.version += 1
+            row.updated_at = now
+        session.flush()
+        publish_assets(session, rows)
+    return len(rows)
 
 
 def publish_assets(session: Session, rows: Iterable[AssetRow]) -> None:
@@ -259,6 +292,7 @@ def _announce_again(asset: AssetRow, draft: AssetDraft, now: datetime) -> bool:
     if asset.state == AssetState.STORED:
         return False
     same = draft.sha256 is not None and (draft.sha256, draft.size) == (asset.announced_sha256, asset.announced_size)
+    asset.updated_at = now
     if same and asset.state == AssetState.REGISTERED:
         return False
     was_rejected = asset.state == AssetState.REJECTED
@@ -268,7 +302,6 @@ def _announce_again(asset: AssetRow, draft: AssetDraft, now: datetime) -> bool:
     asset.announced_size = draft.size
     asset.announced_sha256 = draft.sha256
     asset.content_type = draft.content_type
-    asset.updated_at = now
     asset.version += 1
     return was_rejected
 

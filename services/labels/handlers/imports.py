@@ -1,11 +1,13 @@
-"""Imports as they are asked for and looked at; handlers/importing.py runs them."""
+"""Imports as they are asked for and looked at; handlers/importing runs them."""
 
 from datetime import UTC, datetime
 from uuid import UUID
 
+import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import outbox
+from chassis import outbox, uploads
+from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from contracts.enums import ImportFormat, JobState, OnError, Status
@@ -20,6 +22,9 @@ from services.labels.models import Upload as UploadRow
 
 UPLOAD_SECONDS = 6 * 3600
 """How long the policy of an upload holds."""
+
+UNFINISHED = (JobState.QUEUED, JobState.RUNNING)
+"""States that an import does not stay in."""
 
 
 def upload_key(project_id: UUID, upload_id: UUID) -> str:
@@ -40,17 +45,20 @@ def create_upload(session: Session, owners: Owners, store: ObjectStore, request:
     )
     session.add(row)
     key = upload_key(row.project_id, row.id)
+    uploads.remember(session, [key], UPLOAD_SECONDS)
     policy = store.upload_policy(key, max_size=row.size, min_size=row.size, expires=UPLOAD_SECONDS)
     return Upload(upload=row.id, policy=policy)
 
 
 def start_import(session: Session, owners: Owners, store: ObjectStore, request: StartImport) -> Import:
-    """Have an uploaded file imported; Problem `not_found` (upload, dataset), `not_ready` (not uploaded yet)."""
+    """Have an uploaded file imported; Problem `not_found` (upload, dataset), `not_ready` (not uploaded yet), `gone`."""
     copies.require_project(session, owners, request.project_id)
     upload = session.get(UploadRow, (request.project_id, request.upload))
     if upload is None:
         raise Problem("not_found", f"There is no upload {request.upload}.")
     if store.size(upload_key(request.project_id, upload.id)) != upload.size:
+        if session.scalar(sa.select(_imports_of(request.project_id, upload.id).exists())):
+            raise Problem("gone", f"The file of upload {upload.id} was imported, and then deleted; upload it again.")
         raise Problem("not_ready", f"The file of upload {upload.id} has not arrived yet.")
     dataset = find_dataset(session, request.dataset)
     row = ImportRow(
@@ -74,6 +82,19 @@ def start_import(session: Session, owners: Owners, store: ObjectStore, request: 
     session.add(row)
     outbox.add(session, ImportRequested(project_id=row.project_id, import_id=row.id))
     return to_import(row)
+
+
+def delete_file(database: Database, store: ObjectStore, project_id: UUID, upload_id: UUID) -> None:
+    """Delete the file of an upload, unless an import that has not ended is to read it."""
+    with database.session() as session:
+        unfinished = _imports_of(project_id, upload_id).where(ImportRow.state.in_(UNFINISHED))
+        wanted = session.scalar(sa.select(unfinished.exists()))
+    if not wanted:
+        store.delete(upload_key(project_id, upload_id))
+
+
+def _imports_of(project_id: UUID, upload_id: UUID) -> sa.Select[UUID]:
+    return sa.select(ImportRow.id).where(ImportRow.project_id == project_id, ImportRow.upload_id == upload_id)
 
 
 def get_import(session: Session, project_id: UUID, import_id: UUID) -> Import:

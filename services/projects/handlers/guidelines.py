@@ -2,6 +2,7 @@
 
 As in the data library, an upload never touches a verified file: the policy is for an object of its own
 (`upload_key`), and what was read and found good is stored under a key for which no policy was ever given.
+What else arrives is swept (chassis.uploads).
 """
 
 import hashlib
@@ -13,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging
+from chassis import outbox, paging, uploads
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
@@ -35,6 +36,9 @@ LINK_SECONDS = 60
 
 ABANDONED = timedelta(days=1)
 """How long after it was asked for an upload is not expected any more."""
+
+FORGOTTEN_AT_ONCE = 50
+"""Abandoned uploads that are forgotten in one transaction."""
 
 CountPages = Callable[[bytes], int]
 """services.projects.pdf.count_pages, run where it holds nobody up."""
@@ -72,6 +76,7 @@ def create_guideline(session: Session, store: ObjectStore, request: CreateGuidel
         created_at=datetime.now(UTC),
     )
     session.add(row)
+    uploads.remember(session, [upload_key(row)], UPLOAD_SECONDS)
     policy = store.upload_policy(upload_key(row), max_size=row.size, min_size=row.size, expires=UPLOAD_SECONDS)
     return GuidelineUpload(guideline=_to_guideline(row), upload=policy)
 
@@ -147,7 +152,7 @@ def delete_guideline(session: Session, project_id: UUID, guideline_id: UUID) -> 
 
 
 def clear_away(database: Database, event: GuidelineChanged) -> None:
-    """Remove what is needed no longer: a verified upload, everything of a deleted guideline, uploads never completed.
+    """Remove what is needed no longer: a verified upload, everything of a deleted guideline.
 
     By an event, so that this too survives a crash and is tried again.
     """
@@ -158,18 +163,25 @@ def clear_away(database: Database, event: GuidelineChanged) -> None:
         store.delete_prefix(_prefix(event.project_id, event.guideline_id))
     else:
         store.delete(upload_key(row))
-    with database.session() as session:
-        abandoned = session.scalars(
-            sa.delete(GuidelineRow)
-            .where(
-                GuidelineRow.project_id == event.project_id,
-                GuidelineRow.stored_at.is_(None),
-                GuidelineRow.created_at < datetime.now(UTC) - ABANDONED,
-            )
-            .returning(GuidelineRow.id)
-        ).all()
-        for guideline_id in abandoned:
-            store.delete_prefix(_prefix(event.project_id, guideline_id))
+
+
+def forget_abandoned(database: Database, store: ObjectStore) -> None:
+    """Forget the uploads that were never completed, with what came of them."""
+    query = (
+        sa.select(GuidelineRow)
+        .where(GuidelineRow.stored_at.is_(None), GuidelineRow.created_at < datetime.now(UTC) - ABANDONED)
+        .order_by(GuidelineRow.created_at)
+        .limit(FORGOTTEN_AT_ONCE)
+        .with_for_update(skip_locked=True)
+    )
+    while True:
+        with database.session() as session:
+            abandoned = session.scalars(query).all()
+            for row in abandoned:
+                store.delete_prefix(_prefix(row.project_id, row.id))
+                session.delete(row)
+        if not abandoned:
+            return
 
 
 def _prefix(project_id: UUID, guideline_id: UUID) -> str:

@@ -27,6 +27,7 @@ from contracts.rpc.labels import (
 from services.labels.handlers import actions, imports, labels
 from services.labels.handlers.importing import work
 from services.labels.models import Asset as AssetRow
+from services.labels.models import Import as ImportRow
 from services.labels.models import Label as LabelRow
 from tests.service.labels.conftest import MANAGER, Desk, post
 
@@ -343,6 +344,37 @@ def test_an_import_needs_its_file_and_its_dataset(desk: Desk) -> None:
     with pytest.raises(Problem, match="not_found"):
         start(new_id(), desk.dataset)
     start(upload.upload, desk.dataset)
+
+
+def test_the_file_goes_when_the_import_ends(desk: Desk) -> None:
+    stored(desk, "a.png")
+    task = request_import(desk, archive({"a.xml": voc("a.png", ("cell", 1, 2, 11, 22))}))
+    with desk.database.session() as session:
+        upload_id = session.get_one(ImportRow, (desk.project_id, task.id)).upload_id
+    key = imports.upload_key(desk.project_id, upload_id)
+    wanted = StartImport(
+        project_id=desk.project_id, upload=upload_id, format=ImportFormat.VOC, dataset=desk.dataset, actor=MANAGER
+    )
+    with desk.database.session() as session:
+        second = imports.start_import(session, desk.owners, desk.store, wanted)
+    assert go_on(desk, task).state is JobState.DONE
+    assert desk.store.size(key) is not None  # the other one is to read it
+    assert go_on(desk, second).state is JobState.DONE
+    assert desk.store.size(key) is None
+    with pytest.raises(Problem, match="gone"), desk.database.session() as session:
+        imports.start_import(session, desk.owners, desk.store, wanted)
+
+
+def test_the_file_goes_too_if_the_worker_died_just_before(desk: Desk) -> None:
+    stored(desk, "a.png")
+    task = request_import(desk, b"no zip at all")
+    with desk.database.session() as session:
+        row = session.get_one(ImportRow, (desk.project_id, task.id))
+        row.state = JobState.FAILED
+    key = imports.upload_key(desk.project_id, row.upload_id)
+    assert desk.store.size(key) is not None
+    go_on(desk, task)
+    assert desk.store.size(key) is None
 
 
 def many(desk: Desk, number: int) -> bytes:

@@ -9,11 +9,14 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from chassis import uploads
 from chassis.database import Database
 from chassis.objects import ObjectStore
+from chassis.uploads import upload_policies
 from contracts.errors import Problem
 from contracts.events import GuidelineChanged
 from contracts.rpc.projects import CreateGuideline, CreateProject, Guideline, GuidelineUpload, ListGuidelines
+from services.projects import sweeping
 from services.projects.handlers import cards, guidelines, projects
 from services.projects.models import GuidelineRow
 from services.projects.pdf import count_pages
@@ -74,8 +77,7 @@ class Desk:
 
     def objects(self) -> list[str]:
         """The keys of what the store holds for the project."""
-        found = self.store._client.list_objects(self.store.bucket, f"guidelines/{self.id}/", recursive=True)
-        return [str(each.object_name) for each in found]
+        return [each.key for each in self.store.find(f"guidelines/{self.id}/")]
 
 
 def send(upload: GuidelineUpload, data: bytes) -> httpx.Response:
@@ -191,9 +193,32 @@ def test_what_was_never_completed_is_swept(desk: Desk) -> None:
         session.execute(old.values(created_at=long_ago))
     kept = desk.add()
     desk.told()
+    sweeping.sweep(desk.database)
     assert {key.split("/")[2] for key in desk.objects()} == {str(waiting), str(kept.id)}
     with pytest.raises(Problem, match="not_found"):
         desk.complete(abandoned)
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_what_is_uploaded_again_while_the_policy_holds_is_swept(desk: Desk, deleted: bool) -> None:
+    data = pdf()
+    expected = desk.expect(len(data))
+    send(expected, data).raise_for_status()
+    made = desk.complete(expected.guideline.id)
+    if deleted:
+        desk.delete(made.id)
+    desk.told()
+    kept = desk.objects()
+    assert len(kept) == (0 if deleted else 1)
+    send(expected, data).raise_for_status()
+    assert len(desk.objects()) == len(kept) + 1
+    sweeping.sweep(desk.database)
+    assert len(desk.objects()) == len(kept) + 1
+    with desk.database.session() as session:
+        ours = upload_policies.c.key == expected.upload.fields["key"]
+        session.execute(sa.update(upload_policies).where(ours).values(until=datetime.now(UTC) - uploads.KEPT))
+    sweeping.sweep(desk.database)
+    assert desk.objects() == kept
 
 
 def test_a_deleted_project_shows_none(desk: Desk) -> None:

@@ -33,7 +33,7 @@ from services.labels.handlers.data_library import chunks
 from services.labels.handlers.importing.examination import Ready, examine
 from services.labels.handlers.importing.report import Report
 from services.labels.handlers.importing.source import Source
-from services.labels.handlers.imports import upload_key
+from services.labels.handlers.imports import UNFINISHED, delete_file, upload_key
 from services.labels.handlers.labels import make_labels
 from services.labels.models import Asset, Import, Label, Upload
 
@@ -59,7 +59,7 @@ _NOT_WHOLE = "There are errors, and it was to be all or nothing."
 
 
 def run_import(database: Database, event: ImportRequested) -> None:
-    """Run an import, or a slice of it; one that has ended is left alone."""
+    """Run an import, or a slice of it, and delete its file in the end; one that has ended is left alone."""
     run(database, event, ObjectStore.shared(), RpcClient.shared())
 
 
@@ -68,8 +68,13 @@ def run(database: Database, event: ImportRequested, store: ObjectStore, owners: 
     with database.session() as session:
         task = session.get_one(Import, (event.project_id, event.import_id))
         upload = session.get_one(Upload, (event.project_id, task.upload_id))
-    if task.state not in (JobState.QUEUED, JobState.RUNNING):
-        return
+    if task.state in UNFINISHED:
+        _take_up(database, store, owners, task, upload)
+    # also of one that had ended: who ended it may have died before it came to this
+    delete_file(database, store, event.project_id, upload.id)
+
+
+def _take_up(database: Database, store: ObjectStore, owners: Owners, task: Import, upload: Upload) -> None:
     with tempfile.TemporaryDirectory(prefix="labelyard-import-") as folder:
         source = Source(ImportFormat(task.format), Path(folder, "upload"), upload.filename, Path(folder))
         work = _Work(database, owners, task, source)

@@ -1,0 +1,17 @@
+"""What this service sweeps (chassis.sweeper): what was uploaded and is not needed, and uploads that never came."""
+
+from chassis import uploads
+from chassis.database import Database
+from chassis.logs import get_logger
+from chassis.objects import ObjectStore
+from services.labels.handlers import data_library
+
+log = get_logger()
+
+
+def sweep(database: Database) -> None:
+    """Sweep once."""
+    swept = uploads.sweep(database, ObjectStore.shared())
+    rejected = data_library.reject_abandoned(database)
+    if swept or rejected:
+        log.info("uploads swept", policies=swept, rejected=rejected)
