@@ -52,7 +52,7 @@ class Asset(Base):
 
     `announced_size` and `announced_sha256`: what its uploader promised. `upload_id` names the present attempt
     to upload it and with it the object that the attempt writes; `object_key` is where its verified file
-    stands.
+    stands, `thumbnail_key` where the thumbnail of that does.
     """
 
     __tablename__ = "assets"
@@ -67,6 +67,7 @@ class Asset(Base):
     announced_sha256: Mapped[str | None]
     upload_id: Mapped[UUID]
     object_key: Mapped[str | None]
+    thumbnail_key: Mapped[str | None]  # null also where an older version has verified it
     size: Mapped[int | None] = mapped_column(sa.BigInteger)
     sha256: Mapped[str | None]
     crc32: Mapped[str | None]

@@ -10,7 +10,7 @@ from chassis.restoring import Kept
 from contracts.enums import AssetState
 from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged
 from services.labels.handlers.changes import state
-from services.labels.handlers.data_library import VERIFIED_AT_ONCE, chunks, thumbnail_key
+from services.labels.handlers.data_library import VERIFIED_AT_ONCE, chunks, thumbnail_of
 from services.labels.handlers.imports import UNFINISHED
 from services.labels.models import Asset, Import, Label
 
@@ -38,4 +38,4 @@ def objects(session: Session) -> Iterator[Kept]:
     for asset in session.scalars(stored):
         assert asset.object_key is not None
         yield Kept(f"asset {asset.data_key} ({asset.id})", asset.object_key, asset.size, asset.sha256)
-        yield Kept(f"thumbnail of {asset.data_key} ({asset.id})", thumbnail_key(asset.id))
+        yield Kept(f"thumbnail of {asset.data_key} ({asset.id})", thumbnail_of(asset))

@@ -67,9 +67,14 @@ def stored_key(asset: AssetRow, sha256: str) -> str:
     return f"assets/{asset.dataset_id}/{asset.id}/{sha256}"
 
 
-def thumbnail_key(asset_id: UUID) -> str:
-    """Where an asset's thumbnail stands."""
-    return f"thumbnails/{asset_id}.webp"
+def thumbnail_key(asset: AssetRow, sha256: str) -> str:
+    """Where the thumbnail of an asset's verified file stands."""
+    return f"thumbnails/{asset.id}/{sha256}.webp"
+
+
+def thumbnail_of(asset: AssetRow) -> str:
+    """Where a stored asset's thumbnail stands; once, one key was for whatever was verified of an asset."""
+    return asset.thumbnail_key or f"thumbnails/{asset.id}.webp"
 
 
 def create_dataset(session: Session, name: str) -> Dataset:
@@ -170,7 +175,7 @@ def link_asset(session: Session, store: ObjectStore, request: LinkAsset) -> Link
     if asset.object_key is None:
         raise Problem("not_ready", f"{asset.data_key} is {asset.state}.")
     if request.variant == "thumbnail":
-        return store.link(thumbnail_key(asset.id), LINK_SECONDS, content_type="image/webp")
+        return store.link(thumbnail_of(asset), LINK_SECONDS, content_type="image/webp")
     filename = asset.data_key.rsplit("/", 1)[-1]
     return store.link(asset.object_key, LINK_SECONDS, filename=filename, content_type=asset.content_type)
 

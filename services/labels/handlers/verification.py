@@ -80,7 +80,7 @@ def verify(store: ObjectStore, asset: Asset) -> Verdict:
             return Verdict(asset, AssetState.REJECTED, str(error))
         file.seek(0)
         store.put_stream(stored_key(asset, sha256), file, image.content_type)
-    store.put(thumbnail_key(asset.id), image.thumbnail, "image/webp")
+    store.put(thumbnail_key(asset, sha256), image.thumbnail, "image/webp")
     return Verdict(asset, AssetState.STORED, None, size, sha256, crc32, image)
 
 
@@ -129,7 +129,7 @@ def _take(row: Asset, verdict: Verdict) -> None:
     row.version += 1
     row.updated_at = datetime.now(UTC)
     if verdict.image is not None and verdict.sha256 is not None:
-        row.object_key = stored_key(row, verdict.sha256)
+        row.object_key, row.thumbnail_key = stored_key(row, verdict.sha256), thumbnail_key(row, verdict.sha256)
         row.size, row.sha256, row.crc32 = verdict.size, verdict.sha256, verdict.crc32
         row.width, row.height = verdict.image.width, verdict.image.height
         row.content_type = verdict.image.content_type

@@ -4,6 +4,7 @@ import hashlib
 import io
 import zlib
 from collections.abc import Callable
+from uuid import UUID
 
 import httpx
 import pytest
@@ -15,7 +16,8 @@ from contracts.errors import Problem
 from contracts.events import AssetChanged, AssetsCompleted
 from contracts.rpc.labels import AssetDraft, LinkAsset, RegisteredAsset
 from services.labels.handlers import data_library
-from services.labels.handlers.verification import verify_assets
+from services.labels.handlers.verification import verify, verify_assets
+from services.labels.models import Asset as AssetRow
 
 Picture = Callable[..., bytes]
 
@@ -102,6 +104,35 @@ def test_a_policy_that_still_holds_cannot_change_a_stored_asset(desk, picture: P
     with desk.database.session() as session:
         link = data_library.link_asset(session, desk.store, LinkAsset(asset_id=item.asset.id, variant="content"))
     assert httpx.get(link.url).content == data
+
+
+def thumbnail_size(desk, asset_id: UUID) -> tuple[int, int]:
+    with desk.database.session() as session:
+        link = data_library.link_asset(session, desk.store, LinkAsset(asset_id=asset_id, variant="thumbnail"))
+    with Image.open(io.BytesIO(httpx.get(link.url).raise_for_status().content)) as thumbnail:
+        return thumbnail.size
+
+
+def test_a_verifier_that_comes_late_does_not_change_the_thumbnail(desk, picture: Picture) -> None:
+    """It is at an attempt that was replaced, and the other one's file is stored before it has ended."""
+    replaced, present = picture(50, 10), picture(10, 50)
+    (item,) = register(desk, draft("a.png", replaced))
+    desk.store.put(library_key(desk, item), replaced)
+    with desk.database.session() as session:
+        attempt = session.get_one(AssetRow, item.asset.id)
+    desk.upload({"a.png": present})
+    assert verify(desk.store, attempt).state is AssetState.STORED
+    assert thumbnail_size(desk, item.asset.id) == (10, 50)
+
+
+def test_a_thumbnail_of_an_older_version_is_found(desk, picture: Picture) -> None:
+    (asset,) = desk.upload({"a.png": picture(50, 10)})
+    with desk.database.session() as session:
+        row = session.get_one(AssetRow, asset.id)
+        desk.store.put(f"thumbnails/{asset.id}.webp", desk.store.get(row.thumbnail_key))
+        desk.store.delete(row.thumbnail_key)
+        row.thumbnail_key = None
+    assert thumbnail_size(desk, asset.id) == (50, 10)
 
 
 def test_a_policy_takes_no_other_size(desk, picture: Picture) -> None:
