@@ -13,6 +13,12 @@ from chassis.settings import settings
 _LOCK = 7_226_154_003
 """Key of the advisory lock under which migrations run, so that several at once wait for one another."""
 
+REBUILT = ("analytics",)
+"""Services whose data are made of others', and can be made of them again."""
+
+_NEW = "labelyard_new_database"
+"""Key in `Connection.info`: the database had no schema when this run of migrations began."""
+
 
 def configuration(service: str) -> Config:
     """Alembic's configuration for a service."""
@@ -29,6 +35,20 @@ def upgrade(service: str) -> None:
     command.upgrade(configuration(service), "head")
 
 
+def begin_anew(service: str) -> None:
+    """Drop every table of a service's database, and make them again; only for those in REBUILT."""
+    assert service in REBUILT, service
+    engine = sa.create_engine(settings().dsn(service))
+    with engine.begin() as connection:
+        connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
+        connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
+        held = sa.text("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()")
+        for table in connection.scalars(held).all():
+            connection.execute(sa.text(f"DROP TABLE {table} CASCADE"))
+    engine.dispose()
+    upgrade(service)
+
+
 def run_env(models: str) -> None:
     """The body of each service's `migrations/env.py`; `models` is the module whose Base has the metadata."""
     service = models.split(".")[1]
@@ -42,6 +62,8 @@ def run_env(models: str) -> None:
             transaction_per_migration=True,
             compare_type=True,
         )
+        connection.info[_NEW] = not context.get_context().get_current_heads()
+        connection.commit()
         with context.begin_transaction():
             context.run_migrations()
         connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": _LOCK})
@@ -61,6 +83,11 @@ def undo_chassis_tables_v2() -> None:
     op.drop_index("failed_messages_once", "failed_messages")
     op.drop_column("failed_messages", "digest")
     op.drop_column("failed_messages", "kills")
+
+
+def is_new_database() -> bool:
+    """For migrations: whether this run began with a database without a schema, rather than upgrading one."""
+    return bool(op.get_bind().info.get(_NEW))
 
 
 def create_chassis_tables_v1() -> None:

@@ -19,6 +19,7 @@ from pydantic.json_schema import models_json_schema
 from contracts.events import (
     EVENTS,
     AssetsCompleted,
+    CheckDue,
     CountersChanged,
     EventData,
     ExportChanged,
@@ -48,6 +49,7 @@ QUEUES: Final[Mapping[str, tuple[type[EventData], ...]]] = {
     "labels.snapshot.v1": (SnapshotRequested,),
     "analytics.events.v1": (ProjectPurgeRequested,),
     "analytics.projector.v1": (LabelChanged,),
+    "analytics.checks.v1": (CheckDue,),
     "exports.events.v1": (ProjectChanged, ProjectDeleted, ProjectRestored, SnapshotCompleted, SnapshotFailed),
     "exports.clearing.v1": (ExportChanged,),
     "exports.export.v1": (ExportReady,),

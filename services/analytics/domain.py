@@ -11,7 +11,7 @@ a user for the labels that are assigned to them. The keys are, in their order:
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -94,12 +94,17 @@ def fold(
             latest = newer.get(key) or known.get(key)
             if latest is None or latest.version < state.version:
                 newer[key] = counted(state)
+    return newer, moved(known, newer)
+
+
+def moved(known: Mapping[LabelKey, Counted], taken: Mapping[LabelKey, Counted]) -> dict[CounterKey, int]:
+    """What it adds to which counter that the labels in `taken` are that now, instead of what is `known`."""
     differences: _Differences = defaultdict(lambda: defaultdict(int))
-    for key, label in newer.items():
+    for key, label in taken.items():
         if key in known:
             _add(differences, key[0], known[key], -1)
         _add(differences, key[0], label, 1)
-    return newer, {
+    return {
         (project_id, scope, key): difference
         for (project_id, scope), by_key in differences.items()
         for key, difference in by_key.items()
@@ -116,6 +121,97 @@ def _add(differences: _Differences, project_id: UUID, label: Counted, sign: int)
         by_key = differences[project_id, scope]
         for key, number in added.items():
             by_key[key] += sign * number
+
+
+def made_at(project_id: UUID) -> datetime:
+    """When a project was made, UTC: its id is a UUIDv7, whose first 48 bits are milliseconds since 1970 (RFC 9562).
+
+    For any other id 1970: nobody can tell.
+    """
+    return datetime.fromtimestamp((project_id.int >> 80) / 1000 if project_id.version == 7 else 0, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Labels of one project that are counted otherwise than their source says; each list in the order of ids.
+
+    `missing`: not counted at all; `behind`: in an older version; `different`: in the same version with something else
+    in it, or in a version that the source has not reached; `unknown`: the source has no such label.
+    """
+
+    missing: list[UUID]
+    behind: list[UUID]
+    different: list[UUID]
+    unknown: list[UUID]
+
+    @property
+    def doubtful(self) -> list[UUID]:
+        """Those that are not just behind: their source must be asked again before anything is done about them."""
+        return self.missing + self.different + self.unknown
+
+    @property
+    def all(self) -> list[UUID]:
+        """Every label that differs."""
+        return self.doubtful + self.behind
+
+
+def compare(known: Mapping[UUID, Counted], source: Mapping[UUID, Counted]) -> Compared:
+    """How the labels that are counted differ from the source's. What is deleted in both ways does not."""
+    found = Compared([], [], [], [])
+    for label_id in sorted(known.keys() | source.keys()):
+        counted_as, truth = known.get(label_id), source.get(label_id)
+        if counted_as is None:
+            found.missing.append(label_id)
+        elif truth is None:
+            if not counted_as.deleted:
+                found.unknown.append(label_id)
+        elif counted_as.version < truth.version:
+            found.behind.append(label_id)
+        elif counted_as != truth and not (counted_as.deleted and truth.deleted):
+            found.different.append(label_id)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """What labels are brought to, by what was wrong with them (see Compared)."""
+
+    missing: dict[UUID, Counted]
+    behind: dict[UUID, Counted]
+    different: dict[UUID, Counted]
+    unknown: dict[UUID, Counted]
+
+    @property
+    def repairs(self) -> dict[UUID, Counted]:
+        """All but what an event would have brought."""
+        return self.missing | self.different | self.unknown
+
+    @property
+    def as_compared(self) -> Compared:
+        """What was wrong."""
+        return Compared(sorted(self.missing), sorted(self.behind), sorted(self.different), sorted(self.unknown))
+
+
+def mend(known: Mapping[UUID, Counted], seen: Mapping[UUID, Counted | None], source: Mapping[UUID, Counted]) -> Mended:
+    """Bring the labels that are `known` (under the lock) to their source.
+
+    `seen`: how doubtful labels were counted, or that they were not, before `source` was asked for them. Whoever has
+    changed since is left alone unless its source is newer: the events see to that.
+    """
+    found = Mended({}, {}, {}, {})
+    for label_id, truth in source.items():
+        counted_as = known.get(label_id)
+        if counted_as is None:
+            found.missing[label_id] = truth
+        elif counted_as.version < truth.version:
+            found.behind[label_id] = truth
+        elif counted_as == seen.get(label_id) and counted_as != truth and not (counted_as.deleted and truth.deleted):
+            found.different[label_id] = truth
+    for label_id in seen.keys() - source.keys():
+        counted_as = known.get(label_id)
+        if counted_as is not None and counted_as == seen[label_id] and not counted_as.deleted:
+            found.unknown[label_id] = replace(counted_as, deleted=True)
+    return found
 
 
 def compose(project_id: UUID, version: int, values: Mapping[str, int], updated: int | None) -> Counters:

@@ -1,6 +1,8 @@
 """Use cases of the analytics service."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -10,6 +12,7 @@ from sqlalchemy.orm import Session
 from chassis.broker import announce
 from chassis.database import Database
 from contracts.enums import Review, Status
+from contracts.errors import Problem
 from contracts.events import CountersChanged, LabelChanged, ProjectPurgeRequested
 from contracts.events import ProjectVersion as Announced
 from contracts.rpc.analytics import Counters, CountersList, GetCounters, ListCounters
@@ -19,12 +22,15 @@ from services.analytics.models import Counter, Label, ProjectVersion
 
 # A project's row is locked before anything that is counted in it, all of them in one order. So projectors side by
 # side neither meet in a deadlock nor both take a label for new, and what they prepare (reading the events) still
-# runs at once.
+# runs at once. What is older than this database may have labels that were never counted here.
 _LOCK_PROJECTS = sa.text("""
-    INSERT INTO project_versions (project_id, version, deleted)
-    SELECT project_id, 0, false FROM unnest(CAST(:projects AS uuid[])) AS asked (project_id) ORDER BY project_id
+    INSERT INTO project_versions (project_id, version, deleted, complete)
+    SELECT project_id, 0, false, coalesce(made_at >= born_at, false)
+    FROM unnest(CAST(:projects AS uuid[]), CAST(:made AS timestamptz[])) AS asked (project_id, made_at)
+    LEFT JOIN birth ON true
+    ORDER BY project_id
     ON CONFLICT (project_id) DO UPDATE SET version = project_versions.version
-    RETURNING project_id, deleted
+    RETURNING project_id, deleted, complete, mends
 """)
 
 _KNOWN_LABELS = sa.text("""
@@ -63,16 +69,24 @@ _DROP_ZEROS = sa.text("""
         AND counters.key = lessened.key AND counters.value = 0
 """)
 
+# Never behind the clock: so that a version is above all that were given out before the database was emptied.
 _RAISE_VERSIONS = sa.text("""
-    UPDATE project_versions SET version = version + 1 WHERE project_id = ANY (CAST(:projects AS uuid[]))
+    UPDATE project_versions
+    SET version = greatest(version + 1, CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS bigint))
+    WHERE project_id = ANY (CAST(:projects AS uuid[]))
 """)
 
 # One statement, so that version and counters are of one moment. Three ranges of primary keys, nothing is counted.
+# No version: not complete.
 _READ_COUNTERS = sa.text("""
     WITH asked AS MATERIALIZED (
-        SELECT * FROM unnest(CAST(:projects AS uuid[]), CAST(:scopes AS uuid[])) AS asked (project_id, scope)
+        SELECT * FROM unnest(
+            CAST(:projects AS uuid[]), CAST(:scopes AS uuid[]), CAST(:made AS timestamptz[])
+        ) AS asked (project_id, scope, made_at)
     )
-    SELECT project_id, 'version' AS key, version AS value FROM asked JOIN project_versions USING (project_id)
+    SELECT project_id, 'version' AS key,
+        CASE WHEN coalesce(complete OR deleted, made_at >= born_at) THEN coalesce(version, 0) END AS value
+    FROM asked LEFT JOIN project_versions USING (project_id) LEFT JOIN birth ON true
     UNION ALL
     SELECT project_id, key, value FROM asked JOIN counters USING (project_id, scope) WHERE key < 'updated/'
     UNION ALL
@@ -81,27 +95,39 @@ _READ_COUNTERS = sa.text("""
 """)
 
 
+@dataclass(frozen=True)
+class LockedProject:
+    """The row of a project whose counters nobody else changes until the transaction ends (models.ProjectVersion)."""
+
+    deleted: bool
+    complete: bool
+    mends: int
+
+
 def fold_label_changes(session: Session, events: Sequence[LabelChanged]) -> None:
     """Take what is newer in a batch of events into the label rows and the counters.
 
     Any order, repetition and number of callers at the same time come to the same counters.
     """
-    locked = session.execute(_LOCK_PROJECTS, {"projects": list({event.project_id for event in events})})
-    living = {row.project_id for row in locked if not row.deleted}
-    events = [event for event in events if event.project_id in living]
-    known = _known_labels(session, {(e.project_id, label.label_id) for e in events for label in e.labels})
+    locked = lock_projects(session, {event.project_id for event in events})
+    events = [event for event in events if not locked[event.project_id].deleted]
+    known = known_labels(session, {(e.project_id, label.label_id) for e in events for label in e.labels})
     newer, differences = domain.fold(known, events)
     if newer:
-        _store_labels(session, newer)
+        store_labels(session, newer)
     if differences:
-        _add_to_counters(session, differences)
-        session.execute(_RAISE_VERSIONS, {"projects": list({project_id for project_id, _, _ in differences})})
+        add_to_counters(session, differences)
+        raise_versions(session, {project_id for project_id, _, _ in differences})
 
 
 def announce_counters(events: Sequence[LabelChanged]) -> None:
     """Tell who watches that the counters of these events' projects may have moved, and to which version."""
-    projects = {event.project_id for event in events}
-    with Database.of("analytics").session() as session:
+    announce_projects(Database.of("analytics"), {event.project_id for event in events})
+
+
+def announce_projects(database: Database, projects: Collection[UUID]) -> None:
+    """Tell who watches at which version the counters of these projects stand."""
+    with database.reading() as session:
         versions = session.execute(
             sa.select(ProjectVersion.project_id, ProjectVersion.version).where(
                 ProjectVersion.project_id.in_(projects), ~ProjectVersion.deleted
@@ -117,7 +143,7 @@ def forget_project(session: Session, event: ProjectPurgeRequested) -> None:
     Only a purge does this. A deleted project may be restored, so its labels go on being counted; hiding it is up to
     the projects service and the gateway.
     """
-    session.execute(_LOCK_PROJECTS, {"projects": [event.project_id]})
+    lock_projects(session, [event.project_id])
     session.execute(sa.update(ProjectVersion).where(ProjectVersion.project_id == event.project_id).values(deleted=True))
     for table in (Label, Counter):
         session.execute(sa.delete(table).where(table.project_id == event.project_id))
@@ -132,34 +158,53 @@ def get_counters(session: Session, request: GetCounters) -> Counters:
             domain.updated_key(domain.quarter(since)) if since else domain.UPDATED,
             domain.updated_key(until) if until else domain.UPDATED + "~",  # sorts after every digit
         )
-    return _read_counters(session, [request.project_id], request.user_id, span)[0]
+    for counters in _read_counters(session, [request.project_id], request.user_id, span):
+        return counters
+    raise Problem("counters_incomplete", "The counters were begun anew and have not been rebuilt yet.")
 
 
 def list_counters(session: Session, request: ListCounters) -> CountersList:
-    """The counters of several projects, in the order asked."""
+    """The counters of several projects, in the order asked, without those that are not complete."""
     return CountersList(items=tuple(_read_counters(session, request.project_ids, request.user_id, None)))
 
 
-def _known_labels(session: Session, keys: set[LabelKey]) -> dict[LabelKey, Counted]:
+def lock_projects(session: Session, projects: Collection[UUID]) -> dict[UUID, LockedProject]:
+    """Lock projects, in one order for all; what is not known yet is made."""
+    rows = session.execute(
+        _LOCK_PROJECTS, {"projects": list(projects), "made": [domain.made_at(each) for each in projects]}
+    )
+    return {row.project_id: LockedProject(row.deleted, row.complete, row.mends) for row in rows}
+
+
+def raise_versions(session: Session, projects: Collection[UUID]) -> None:
+    """Give the counters of locked projects a new version."""
+    session.execute(_RAISE_VERSIONS, {"projects": list(projects)})
+
+
+def known_labels(session: Session, keys: Collection[LabelKey]) -> dict[LabelKey, Counted]:
+    """How these labels are counted, those that are."""
     rows = session.execute(
         _KNOWN_LABELS, {"projects": [project for project, _ in keys], "labels": [label for _, label in keys]}
     )
-    return {
-        (row.project_id, row.label_id): Counted(
-            version=row.version,
-            deleted=row.deleted,
-            status=Status(row.status),
-            review=Review(row.review),
-            assignee=row.assignee,
-            objects=row.objects,
-            has_open_issue=row.has_open_issue,
-            updated=row.updated,
-        )
-        for row in rows
-    }
+    return {(row.project_id, row.label_id): to_counted(row) for row in rows}
 
 
-def _store_labels(session: Session, labels: Mapping[LabelKey, Counted]) -> None:
+def to_counted(row: Any) -> Counted:
+    """How a label is counted, by its row."""
+    return Counted(
+        version=row.version,
+        deleted=row.deleted,
+        status=Status(row.status),
+        review=Review(row.review),
+        assignee=row.assignee,
+        objects=row.objects,
+        has_open_issue=row.has_open_issue,
+        updated=row.updated,
+    )
+
+
+def store_labels(session: Session, labels: Mapping[LabelKey, Counted]) -> None:
+    """Keep how these labels are counted now; the counters are the caller's matter."""
     rows = [
         {
             "project_id": project_id,
@@ -178,7 +223,9 @@ def _store_labels(session: Session, labels: Mapping[LabelKey, Counted]) -> None:
     session.execute(_STORE_LABELS, {"rows": to_json(rows).decode()})
 
 
-def _add_to_counters(session: Session, differences: Mapping[CounterKey, int]) -> None:
+def add_to_counters(session: Session, differences: Mapping[CounterKey, int]) -> None:
+    """Add to counters of locked projects."""
+
     def rows(items: Iterable[tuple[CounterKey, int]]) -> str:
         return to_json(
             [{"project_id": p, "scope": scope, "key": key, "value": value} for (p, scope, key), value in items]
@@ -193,14 +240,15 @@ def _add_to_counters(session: Session, differences: Mapping[CounterKey, int]) ->
 def _read_counters(
     session: Session, project_ids: Sequence[UUID], user_id: UUID | None, span: tuple[str, str] | None
 ) -> list[Counters]:
-    """The counters of projects, or of a user's labels in them; `span`: the keys of quarter hours to add up."""
-    values: dict[UUID, dict[str, int]] = {project_id: {} for project_id in project_ids}
+    """The complete counters of projects, or of a user's labels; `span`: the keys of quarter hours to add up."""
+    values: dict[UUID, dict[str, Any]] = {project_id: {} for project_id in project_ids}
     since, until = span or ("", "")
     rows = session.execute(
         _READ_COUNTERS,
         {
             "projects": list(values),
             "scopes": [user_id or project_id for project_id in values],
+            "made": [domain.made_at(project_id) for project_id in values],
             "since": since,
             "until": until,
         },
@@ -210,9 +258,10 @@ def _read_counters(
     return [
         domain.compose(
             project_id,
-            values[project_id].get("version", 0),
+            values[project_id]["version"],
             values[project_id],
             None if span is None else values[project_id].get("updated", 0),
         )
         for project_id in project_ids
+        if values[project_id]["version"] is not None
     ]

@@ -55,24 +55,40 @@ def test_a_label_is_counted_for_its_project_and_its_assignee(database: Database)
     mine = a_state(assignee=user_id, objects={class_id: 3}, open_issues=2)
     fold(database, change(project_id, mine, a_state(objects={class_id: 1})))
     whole, own = counters(database, project_id), counters(database, project_id, user_id)
-    assert (whole.total, whole.objects, whole.open_issues, whole.version) == (2, {class_id: 4}, 1, 1)
-    assert (own.total, own.objects, own.open_issues, own.version) == (1, {class_id: 3}, 1, 1)
+    assert (whole.total, whole.objects, whole.open_issues) == (2, {class_id: 4}, 1)
+    assert (own.total, own.objects, own.open_issues, own.version) == (1, {class_id: 3}, 1, whole.version)
 
     approved = mine.model_copy(
         update={"version": 2, "status": Status.SUBMITTED, "review": Review.APPROVED, "assignee": None, "open_issues": 0}
     )
     fold(database, change(project_id, approved))
-    whole, own = counters(database, project_id), counters(database, project_id, user_id)
-    assert (whole.total, whole.submitted, whole.reviewed, whole.open_issues, whole.version) == (2, 1, 1, 0, 2)
-    assert (own.total, own.objects, own.version) == (0, {}, 2)
+    before, whole, own = whole.version, counters(database, project_id), counters(database, project_id, user_id)
+    assert (whole.total, whole.submitted, whole.reviewed, whole.open_issues) == (2, 1, 1, 0)
+    assert (own.total, own.objects, own.version) == (0, {}, whole.version)
+    assert whole.version > before
 
 
 def test_what_changes_no_counter_raises_no_version(database: Database) -> None:
     project_id, label_id = new_id(), new_id()
     fold(database, change(project_id, a_state(2, label_id)))
+    version = counters(database, project_id).version
     for state in (a_state(2, label_id), a_state(1, label_id, open_issues=1), a_state(3, label_id, reviewer=new_id())):
         fold(database, change(project_id, state))
-    assert counters(database, project_id).version == 1
+    assert counters(database, project_id).version == version
+
+
+def test_a_version_is_never_behind_the_clock_nor_behind_the_one_before(database: Database) -> None:
+    project_id = new_id()
+    before = datetime.now(UTC) - timedelta(seconds=1)  # the server's clock has not ours' microseconds
+    fold(database, change(project_id, a_state()))
+    version = counters(database, project_id).version
+    assert before.timestamp() * 1_000_000 < version < 2**53
+    ahead = version + 10**12
+    with database.session() as session:
+        mine = models.ProjectVersion.project_id == project_id
+        session.execute(sa.update(models.ProjectVersion).where(mine).values(version=ahead))
+    fold(database, change(project_id, a_state()))
+    assert counters(database, project_id).version == ahead + 1
 
 
 def test_a_deleted_label_leaves_and_stays_away(database: Database) -> None:

@@ -11,13 +11,17 @@ from hypothesis import strategies as st
 from contracts.enums import SEGMENTS, Review, Status
 from contracts.events import LabelChanged, LabelState
 from services.analytics.domain import (
+    Compared,
     Counted,
     CounterKey,
     LabelKey,
+    compare,
     compose,
     counted,
     counts,
     fold,
+    made_at,
+    mend,
     quarter,
     updated_key,
 )
@@ -139,3 +143,62 @@ def test_keys_of_quarter_hours_sort_as_the_quarters_do(one: datetime, other: dat
 )
 def test_quarter_hours_are_of_utc(moment: str, start: str) -> None:
     assert f"{quarter(datetime.fromisoformat(moment)):%H:%M}" == start
+
+
+@pytest.mark.parametrize(
+    ("project_id", "moment"),
+    [
+        ("017f22e2-79b0-7cc3-98c4-dc0c0c07398f", "2022-02-22T14:22:22-05:00"),  # RFC 9562, A.6
+        ("00000000-0000-0000-0000-000000000001", "1970-01-01T00:00:00+00:00"),
+        ("ffffffff-ffff-4fff-bfff-ffffffffffff", "1970-01-01T00:00:00+00:00"),
+    ],
+)
+def test_an_id_tells_when_a_project_was_made(project_id: str, moment: str) -> None:
+    assert made_at(UUID(project_id)) == datetime.fromisoformat(moment)
+
+
+def a_label(version: int, status: Status = Status.IN_PROGRESS, *, deleted: bool = False) -> Counted:
+    return Counted(version, deleted, status, Review.NOT_SUBMITTED, None, {}, has_open_issue=False, updated=NOON)
+
+
+def test_each_way_of_being_wrong_has_its_name() -> None:
+    same, gone, missing, behind, other, ahead, ghost, away, back = [UUID(int=n) for n in range(1, 10)]
+    submitted = a_label(2, Status.SUBMITTED)
+    known = {
+        same: submitted,
+        gone: a_label(2, deleted=True),
+        behind: a_label(1),
+        other: a_label(2),
+        ahead: a_label(3, Status.SUBMITTED),
+        ghost: a_label(2),
+        away: a_label(2, deleted=True),
+        back: a_label(2, deleted=True),
+    }
+    source = {
+        same: submitted,
+        gone: a_label(1, deleted=True),
+        missing: submitted,
+        behind: submitted,
+        other: submitted,
+        ahead: submitted,
+        back: submitted,
+    }
+    compared = compare(known, source)
+    assert compared == Compared([missing], [behind], [other, ahead, back], [ghost])
+    assert sorted(compared.all) == sorted([missing, behind, other, ahead, back, ghost])
+
+    seen = {label_id: known.get(label_id) for label_id in compared.doubtful}
+    mended = mend(known, seen, source)
+    assert mended.as_compared == compared
+    after = {**known, **mended.behind, **mended.repairs}
+    assert compare(after, source) == Compared([], [], [], [])
+    assert after[ghost].deleted
+
+
+def test_a_label_that_has_moved_since_it_was_seen_is_left_to_its_events() -> None:
+    label_id, ghost = LABELS[0], LABELS[1]
+    seen = {label_id: a_label(3), ghost: a_label(1)}
+    now = {label_id: a_label(4), ghost: a_label(2)}
+    mended = mend(now, seen, {label_id: a_label(3, Status.SUBMITTED)})
+    assert mended.as_compared == Compared([], [], [], [])
+    assert mend(now, seen, {label_id: a_label(5)}).behind == {label_id: a_label(5)}
