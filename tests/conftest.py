@@ -7,6 +7,7 @@ import pytest
 
 from deploy.local.system import System
 from tests.collector import Collector
+from tests.faults.proxy import put_between
 from tests.support import temporary_system
 
 
@@ -46,9 +47,11 @@ def system(collector: Collector) -> Iterator[System]:
     """A complete running Labelyard of its own, servers included, for end-to-end and fault tests.
 
     `url` and `owner` say where and as whom to sign in; `stop(name)`, `start(name)` and
-    `supervisor.kill(name)` act on the processes of deploy/local/processes.py. Leave it as you found it.
+    `supervisor.kill(name)` act on the processes of deploy/local/processes.py. They reach the servers through
+    proxies that can cut connections (tests/faults/proxy.py). Leave it as you found it.
     """
     with temporary_system("system", {"LABELYARD_OTLP_ENDPOINT": collector.endpoint}) as system:
+        put_between(system)
         system.up(say=print)
         yield system
 

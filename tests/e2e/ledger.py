@@ -1,18 +1,19 @@
 """The life table once more, written down apart from the product, and a ledger of what was acknowledged."""
 
 import json
+import random
 import threading
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatch
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-from client.types import Label
-from tests.e2e.support import CLASSES, Figures, Person, Team, Watcher, body, eventually, export, segments
+from client.types import Label, Overview
+from tests.e2e.support import CLASSES, Figures, Person, Team, Watcher, body, eventually, export, figures, segments
 
 # As in the vocabulary, "A label's life"; who: beside managers. Actions have the names they have in the history.
 LIFE = """
@@ -44,6 +45,8 @@ SEGMENTS = [
     )
     for review in reviews
 ]
+ISSUES = {"open_issue": 1, "resolve_issue": -1}
+"""Beside the life table: who sees a label may open and resolve issues on it, and each is a version of the label."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,16 @@ class Standing:
     submitter: str | None = None
     version: int = 1
     objects: tuple[str, ...] = ()
+    open_issues: int = 0
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """An action that somebody tries. `user`: whom to assign; `if_version`: for a body, what it was made from."""
+    """An action that somebody tries: one of ACTIONS, or `open_issue` or `resolve_issue`.
+
+    `user`: whom to assign; `if_version`: for a body, what it was made from; `comment`: an issue's text too;
+    `issue`: which one to resolve.
+    """
 
     who: Person
     label: str
@@ -71,36 +79,58 @@ class Attempt:
     comment: str | None = None
     objects: tuple[str, ...] = ()
     if_version: int = 0
+    issue: str | None = None
     key: str = field(default_factory=lambda: str(uuid4()))  # the same whenever it is sent again
 
-    def send(self, project_id: str) -> Label:
-        """Sends it; the label afterwards, or what the SDK raises."""
+    def request(self, project_id: str) -> dict[str, Any]:
+        """The request, as httpx takes it."""
         path = f"/projects/{project_id}/labels/{self.label}"
         headers = {"Idempotency-Key": self.key}
-        request = self.who.api.transport.request
         if self.action == "edit_body":
             headers["If-Match"] = f'"{self.if_version}"'
-            saved: Label = request(
-                "PUT", f"{path}/body", json=body(self.objects, seed=self.key), headers=headers
-            ).json()
-            return saved
+            content = body(self.objects, seed=self.key)
+            return {"method": "PUT", "path": f"{path}/body", "json": content, "headers": headers}
+        if self.action == "open_issue":
+            return {"method": "POST", "path": f"{path}/issues", "json": {"text": self.comment}, "headers": headers}
+        if self.action == "resolve_issue":
+            return {"method": "POST", "path": f"{path}/issues/{self.issue}:resolve", "json": {}, "headers": headers}
         verb, _, duty = self.action.partition("_")
-        content: dict[str, Any] = {"as": duty} if duty else {}
+        content = {"as": duty} if duty else {}
         if self.user is not None:
             content["user_id"] = self.user.id
         if self.comment is not None:
             content["comment"] = self.comment
-        label: Label = request("POST", f"{path}:{verb}", json=content, headers=headers).json()
+        return {"method": "POST", "path": f"{path}:{verb}", "json": content, "headers": headers}
+
+    def send(self, project_id: str) -> Label:
+        """Sends it; the label afterwards, or what the SDK raises."""
+        label: Label = self.who.api.transport.request(**self.request(project_id)).json()
         return label
+
+
+def idea(team: Team, person: Person, label: str, action: str, version: int, chance: random.Random) -> Attempt:
+    """An attempt at one of ACTIONS, with somebody to assign, a comment or a body for `version` where it takes one."""
+    attempt = Attempt(person, label, action)
+    if action in ("assign_labeler", "assign_reviewer"):
+        return replace(attempt, user=chance.choice(list(team.people.values())))
+    if action == "reject":
+        return replace(attempt, comment=chance.choice(("Look again.", "Look closer.", None)))
+    if action == "edit_body":
+        objects = chance.choices(list(team.class_ids.values()), k=chance.randrange(5))
+        return replace(attempt, objects=tuple(objects), if_version=version)
+    return attempt
 
 
 def faults(label: Standing, attempt: Attempt) -> set[str]:
     """The codes that the attempt may be refused with where the label stands; none: it must succeed."""
-    who, found = attempt.who, set()
+    who = attempt.who
+    found: set[str] = set()
     if who.role != "manager" and attempt.action.startswith(("assign", "unassign", "initialize")):
         return {"forbidden"}
     if who.role == "labeler" and label.assignee != who.id:
         return {"not_found"}
+    if attempt.action in ISSUES:
+        return found
     line = _line(label, attempt.action)
     if line is None:
         found.add("illegal_transition")
@@ -119,12 +149,16 @@ def faults(label: Standing, attempt: Attempt) -> set[str]:
 
 def after(label: Standing, attempt: Attempt) -> Standing:
     """Where the label stands after the attempt, which has no faults."""
+    if attempt.action in ISSUES:
+        return replace(label, open_issues=label.open_issues + ISSUES[attempt.action], version=label.version + 1)
     line = _line(label, attempt.action)
     assert line is not None
     _, action, _, to, round_ = line
     if to != "same":
         status, review = to.split("/")
         label = replace(label, status=label.status if status == "same" else status, review=review)
+    if to == "in_progress/not_submitted":
+        label = replace(label, submitter=None)
     if round_ != "same":
         label = replace(label, round=label.round + 1 if round_ == "+1" else 0)
     if action in ("submit", "skip"):
@@ -161,25 +195,42 @@ def told(label: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Ledger:
-    """Every acknowledged action on a project's labels, by label and by the version that it led to. Thread-safe."""
+    """What was acknowledged on a project's labels, by label and by the version that it led to. Thread-safe.
+
+    What was acknowledged must have been done exactly once; what was sent and not acknowledged (`doubt`), at most once.
+    """
 
     def __init__(self, team: Team) -> None:
         self.team = team
         self._lock = threading.Lock()
         self._done: dict[str, dict[int, tuple[Attempt, Label]]] = {label: {} for label in team.labels}
+        self._unplaced: dict[str, list[Attempt]] = {label: [] for label in team.labels}
+        self._doubtful: dict[str, list[Attempt]] = {label: [] for label in team.labels}
         self._latest = dict.fromkeys(team.labels, Standing())
+        self._traced = {label: [Standing()] for label in team.labels}
 
     def __len__(self) -> int:
-        return sum(len(steps) for steps in self._done.values())
+        done = sum(len(steps) for steps in self._done.values())
+        return done + sum(len(attempts) for attempts in self._unplaced.values())
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels that are known of."""
+        return list(self._latest)
 
     def add(self, label: str) -> None:
         """A label that was made just now."""
         with self._lock:
-            self._done[label], self._latest[label] = {}, Standing()
+            self._done[label], self._unplaced[label], self._doubtful[label] = {}, [], []
+            self._latest[label], self._traced[label] = Standing(), [Standing()]
 
     def standing(self, label: str) -> Standing:
-        """The newest acknowledged state of a label: its state, where nobody else acts on it at the same time."""
+        """The newest known state of a label: its state, where nobody else acts on it and nothing is in doubt."""
         return self._latest[label]
+
+    def in_doubt(self, label: str) -> bool:
+        """Whether something was tried on a label of which nobody knows whether it was done, or will be."""
+        return bool(self._doubtful[label])
 
     def acknowledge(self, attempt: Attempt, answer: Label) -> None:
         """Writes down an action that was answered with success."""
@@ -189,26 +240,63 @@ class Ledger:
             steps[version] = (attempt, answer)
             latest = self._latest[attempt.label]
             if version > latest.version:
-                known = {name: answer.get(name) for name in ("assignee", "reviewer", "submitter")}
+                known: dict[str, Any] = {name: answer.get(name) for name in ("assignee", "reviewer", "submitter")}
                 objects = attempt.objects if attempt.action in ("edit_body", "initialize") else latest.objects
                 self._latest[attempt.label] = Standing(
-                    answer["status"], answer["review"], answer["round"], **known, version=version, objects=objects
+                    *(answer["status"], answer["review"], answer["round"]),
+                    **known,
+                    version=version,
+                    objects=objects,
+                    open_issues=latest.open_issues,
                 )
 
-    def replay(self) -> dict[str, Standing]:
-        """Where each label stands after the acknowledged actions, done one by one in the order of their versions.
+    def acknowledge_issue(self, attempt: Attempt) -> None:
+        """Writes down one of ISSUES that was answered with success: the answer does not tell the label's version."""
+        with self._lock:
+            self._unplaced[attempt.label].append(attempt)
+            self._latest[attempt.label] = after(self._latest[attempt.label], attempt)
 
-        None may be missing, each must be allowed at its turn, and must have been answered with where it led to.
+    def doubt(self, attempt: Attempt) -> None:
+        """Writes down an action that was sent, and of which nobody knows whether it was done."""
+        with self._lock:
+            self._doubtful[attempt.label].append(attempt)
+
+    def believe(self, attempt: Attempt) -> None:
+        """It is known by now what became of an attempt that was in doubt."""
+        with self._lock:
+            self._doubtful[attempt.label].remove(attempt)
+
+    def learn(self, label: str, answer: Mapping[str, Any]) -> None:
+        """A label with its body, as it was read just now."""
+        objects = tuple(each["class_id"] for each in answer["body"]["objects"])
+        fields = ("status", "review", "round", "assignee", "reviewer", "submitter", "version", "open_issues")
+        known: dict[str, Any] = {name: answer[name] for name in fields if name in answer}
+        with self._lock:
+            if known["version"] > self._latest[label].version:
+                self._latest[label] = Standing(**known, objects=objects)
+
+    def trace(self) -> dict[str, Standing]:
+        """Where each label stands by its history, in which all that was acknowledged is found exactly once.
+
+        Else only what is in doubt is there, at most once. Each step must have been allowed at its turn, and the
+        labels must be listed with where theirs have led.
         """
-        final = {}
-        for label, steps in self._done.items():
-            standing = Standing()
-            assert sorted(steps) == list(range(2, len(steps) + 2)), f"{label} has versions {sorted(steps)}"
-            for _, (attempt, answer) in sorted(steps.items()):
-                assert not faults(standing, attempt), f"{attempt} was acknowledged for {standing}"
-                standing = after(standing, attempt)
-                _same(told(answer), told(vars(standing)))
-            final[label] = standing
+        listed = {label["id"]: label for label in self.team.manager.labels(self.team.id)}
+        assert listed.keys() == set(self.labels), f"listed {sorted(listed)}, made {sorted(self.labels)}"
+        for label in self.labels:
+            known = self._traced[label][-1].version if len(self._traced[label]) > 1 else 0
+            if listed[label]["version"] > known or self._unplaced[label]:
+                entries = self.team.manager.history(self.team.id, label)
+                newer = list(takewhile(lambda entry: entry["version"] > known, entries))  # noqa: B023
+                if not known:
+                    first = newer.pop()
+                    _same((first["version"], first["action"]), (1, "add"))
+                self.follow(label, newer[::-1])
+        final = {label: states[-1] for label, states in self._traced.items()}
+        _same(
+            {label: (told(each), each["objects"]) for label, each in listed.items()},
+            {label: (told(vars(each)), dict(Counter(each.objects))) for label, each in final.items()},
+        )
         return final
 
     def check(self, watchers: Mapping[str, Watcher], folder: Path) -> None:
@@ -216,15 +304,62 @@ class Ledger:
 
         Counters and streams may take a while to come to it, labels and history may not.
         """
-        final = self.replay()
-        self._check_labels(final)
-        self._check_history()
-        expected = {name: self._figures(final, person) for name, person in self.team.people.items()}
-        eventually(lambda: _same({name: self.team.figures(name) for name in expected}, expected))
+        final = self.trace()
+        eventually(lambda: self.count(final))
         for name, watcher in watchers.items():
-            eventually(lambda: _same(segments(watcher.messages[-1]["cards"]), expected[name]["segments"]))  # noqa: B023
+            expected = self.segments(final, name)
+            eventually(lambda: _same(segments(watcher.messages[-1]["cards"]), expected))  # noqa: B023
             assert all(one < following for one, following in pairwise(watcher.versions)), watcher.versions
-        self._check_export(final, export(self.team.manager, self.team.id, folder / "export.json"))
+        self.check_export(final, export(self.team.manager, self.team.id, folder / "export.json"))
+
+    def count(self, final: Mapping[str, Standing]) -> None:
+        """The overview counts what is there, for everybody."""
+        expected = {name: self._figures(final, person) for name, person in self.team.people.items()}
+        _same(
+            {name: _counted(person.api.overview(self.team.id)) for name, person in self.team.people.items()}, expected
+        )
+
+    def segments(self, final: Mapping[str, Standing], name: str) -> dict[tuple[str, str], int]:
+        """How many labels of each status and review somebody must see."""
+        found: dict[tuple[str, str], int] = self._figures(final, self.team.people[name])["segments"]
+        return found
+
+    def check_export(self, final: Mapping[str, Standing], file: Path) -> None:
+        """An export holds the labels as they are."""
+        expected = {label: _exported(vars(each), each.objects) for label, each in final.items()}
+        _same(_read(file), expected)
+
+    def check_moment(self, file: Path) -> None:
+        """An export that was made while people worked holds each label as it was at some time (see `trace`)."""
+        for label, found in _read(file).items():
+            assert found in [_exported(vars(each), each.objects) for each in self._traced[label]], f"{label}: {found}"
+
+    def follow(self, label: str, newer: Iterable[Mapping[str, Any]]) -> None:
+        """Finds what each line of a label's history, oldest first, came of."""
+        with self._lock:
+            done, traced = dict(self._done[label]), list(self._traced[label])
+            unplaced, doubtful = list(self._unplaced[label]), list(self._doubtful[label])
+        for entry in newer:
+            standing, version = traced[-1], entry["version"]
+            assert version == standing.version + 1, f"{label} has no version {standing.version + 1}"
+            if version in done:
+                attempt, answer = done[version]
+                assert not faults(standing, attempt), f"{attempt} was acknowledged for {standing}"
+                _same(told(answer), told(vars(after(standing, attempt))))
+                assert _tells(entry, standing, attempt), f"{entry} is not {attempt}"
+            else:
+                found = [each for each in [*unplaced, *doubtful] if _tells(entry, standing, each)]
+                assert found, f"nobody did {entry}"
+                attempt = found[0]
+                (unplaced if attempt in unplaced else doubtful).remove(attempt)
+            traced.append(after(standing, attempt))
+        missing = [version for version in done if version > traced[-1].version]
+        assert not missing, f"{label} has no version {missing}"
+        assert not unplaced, f"{label} has no {unplaced}"
+        with self._lock:
+            self._traced[label], self._unplaced[label], self._doubtful[label] = traced, unplaced, doubtful
+            if traced[-1].version >= self._latest[label].version:
+                self._latest[label] = traced[-1]
 
     def _figures(self, final: Mapping[str, Standing], viewer: Person) -> Figures:
         """What the overview must count for somebody: labelers see their own labels."""
@@ -234,34 +369,38 @@ class Ledger:
         return {
             "segments": {segment: placed[segment] for segment in SEGMENTS},
             "objects": {name: objects[self.team.class_ids[name]] for name in CLASSES},
+            "open_issues": sum(each.open_issues > 0 for each in mine),
         }
 
-    def _check_labels(self, final: Mapping[str, Standing]) -> None:
-        listed = {label["id"]: label for label in self.team.manager.labels(self.team.id)}
-        _same(
-            {label: (told(each), each["objects"]) for label, each in listed.items()},
-            {label: (told(vars(each)), dict(Counter(each.objects))) for label, each in final.items()},
-        )
 
-    def _check_history(self) -> None:
-        for label, steps in self._done.items():
-            [*entries, first] = [
-                (entry["version"], entry["action"], entry["actor"])
-                for entry in self.team.manager.history(self.team.id, label)
-            ]
-            expected = [(version, attempt.action, attempt.who.id) for version, (attempt, _) in steps.items()]
-            _same(entries, sorted(expected, reverse=True))
-            _same(first[:2], (1, "add"))
+def _tells(entry: Mapping[str, Any], standing: Standing, attempt: Attempt) -> bool:
+    """Whether a line of history is of this attempt, done for where the label stood."""
+    if (entry["action"], entry["actor"]) != (attempt.action, attempt.who.id) or faults(standing, attempt):
+        return False
+    to, left = after(standing, attempt), entry["after"]
+    moved = all(
+        left.get(name, getattr(standing, name)) == getattr(to, name)
+        for name in ("status", "review", "round", "assignee", "reviewer", "submitter", "open_issues")
+    )
+    edited = "body" not in left or left["body"]["objects"] == dict(Counter(to.objects))
+    settled = attempt.issue is None or left["issue"] == attempt.issue
+    return moved and edited and settled and entry.get("comment") == attempt.comment
 
-    def _check_export(self, final: Mapping[str, Standing], file: Path) -> None:
-        exported = {label["id"]: label for label in json.loads(file.read_bytes())["labels"]}
-        _same(
-            {
-                label: (each["status"], each["review"], each["round"], Counter(o["class_id"] for o in each["objects"]))
-                for label, each in exported.items()
-            },
-            {label: (each.status, each.review, each.round, Counter(each.objects)) for label, each in final.items()},
-        )
+
+def _counted(overview: Overview) -> Figures:
+    counted = figures(overview)
+    actions = overview["cards"]["quick_actions"]["data"]["items"]
+    [issues] = [each.get("count") for each in actions if each["key"] == "open_issues"]
+    return {**counted, "open_issues": issues}
+
+
+def _exported(label: Mapping[str, Any], objects: Iterable[str]) -> tuple[Any, ...]:
+    return label["status"], label["review"], label["round"], Counter(objects)
+
+
+def _read(file: Path) -> dict[str, tuple[Any, ...]]:
+    labels = json.loads(file.read_bytes())["labels"]
+    return {label["id"]: _exported(label, (each["class_id"] for each in label["objects"])) for label in labels}
 
 
 def _same(found: Any, expected: Any) -> None:

@@ -6,14 +6,13 @@ import secrets
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from client import ApiError
 from deploy.local.system import System
-from tests.e2e.ledger import ACTIONS, Attempt, Ledger, after, faults, told
+from tests.e2e.ledger import ACTIONS, Attempt, Ledger, after, faults, idea, told
 from tests.e2e.support import Person, Team, Watcher, make_team
 
 ATTEMPTS = 160  # by each of the five
@@ -63,21 +62,12 @@ class Life:
         """Mostly something that a label's newest known state allows, sometimes anything."""
         ideas = [self._idea(person, label, action, chance) for label in self.team.labels for action in ACTIONS]
         chance.shuffle(ideas)
-        sensible = (idea for idea in ideas if not faults(self.ledger.standing(idea.label), idea))
+        sensible = (each for each in ideas if not faults(self.ledger.standing(each.label), each))
         return next(sensible, ideas[0]) if chance.random() < 0.7 else ideas[0]
 
     def _idea(self, person: Person, label: str, action: str, chance: random.Random) -> Attempt:
-        people = list(self.team.people.values())
-        attempt = Attempt(person, label, action)
-        if action in ("assign_labeler", "assign_reviewer"):
-            return replace(attempt, user=chance.choice(people))
-        if action == "reject":
-            return replace(attempt, comment=chance.choice(("Look again.", "Look closer.", None)))
-        if action == "edit_body":
-            objects = chance.choices(list(self.team.class_ids.values()), k=chance.randrange(5))
-            version = self.ledger.standing(label).version - (chance.random() < 0.2)
-            return replace(attempt, objects=tuple(objects), if_version=version)
-        return attempt
+        version = self.ledger.standing(label).version - (chance.random() < 0.2)
+        return idea(self.team, person, label, action, version, chance)
 
 
 def test_everything_agrees_with_the_ledger(system: System, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

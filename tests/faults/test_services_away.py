@@ -4,10 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from chassis.settings import SERVICES
 from deploy.local.system import System
 from tests.e2e.ledger import Attempt, Ledger
-from tests.e2e.support import Team, Watcher, eventually, export, upload
-from tests.faults.support import Shift, ask_overview, start_server, unavailable, whole_overview
+from tests.e2e.support import Team, eventually, export, upload
+from tests.faults.crew import Crews
+from tests.faults.support import ask_overview, start_server, unavailable, whole_overview
 
 # Which cards are unavailable without a service, and which are there but can't say everything.
 WITHOUT = {
@@ -72,29 +74,31 @@ def test_work_for_a_worker_that_is_away_waits_for_it(system: System, team: Team,
 
 
 @pytest.mark.parametrize("server", ["rabbitmq", "postgresql"])
-def test_a_server_goes_and_comes_back(system: System, team: Team, tmp_path: Path, server: str) -> None:
+def test_a_server_goes_and_comes_back(system: System, crews: Crews, tmp_path: Path, server: str) -> None:
     """Without it, who is known reads a page without figures, and all else is refused as 503; then everything goes on.
 
     Events wait in the outbox when it goes, and the process that relays them starts while it is away.
     """
-    everything = set(whole_overview(team))
-    with Watcher(team.manager, team.id) as watcher, Shift(team) as shift:
-        system.stop("events-labels")
-        shift.worked(10)
-        system.stop(server)
-        system.supervisor.start(["events-labels"])
-        assert unavailable(ask_overview(team)) == everything - {"to_do", "quick_actions"}
-        http = team.manager.transport.http
-        for response in (
-            http.get(f"/projects/{team.id}/labels"),
-            http.post(f"/projects/{team.id}/labels/{team.labels[0]}:initialize", json={}),
-        ):
-            assert response.status_code == 503, response.text
-            assert response.json()["code"] in ("unavailable", "deadline_exceeded", "busy")
-        start_server(system, server)
-        shift.worked(10)
-        shift.over()
-        shift.ledger.check({"mara": watcher}, tmp_path)
+    with crews.crew() as crew:
+        team = crew.team
+        everything = set(whole_overview(team))
+        with crew.at_work() as load:
+            system.stop("events-labels")
+            load.worked(10)
+            with load.fault(*SERVICES):
+                system.stop(server)
+                system.supervisor.start(["events-labels"])
+                assert unavailable(ask_overview(team)) == everything - {"to_do", "quick_actions"}
+                http = team.manager.transport.http
+                for response in (
+                    http.get(f"/projects/{team.id}/labels"),
+                    http.post(f"/projects/{team.id}/exports", json={}),
+                ):
+                    assert response.status_code == 503, response.text
+                    assert response.json()["code"] in ("unavailable", "deadline_exceeded", "busy")
+                start_server(system, server)
+            load.worked(10)
+        crew.agree([], tmp_path)
 
 
 def test_a_revived_broker_finds_members_away(system: System, team: Team) -> None:
