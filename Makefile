@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 INSTALLED := test -x $(PYTHON) || { echo "nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up demo down status logs backup restore verify compose-secrets test check documents release-api bench lock bootstrap
+.PHONY: help up demo down status logs backup restore verify compose-secrets test soak check documents release-api bench lock bootstrap
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ compose-secrets: ## make the secrets that docker-compose.yml hands out, where th
 
 test: check ## all checks, then all tests, against servers of their own
 	$(PYTHON) -m pytest
+
+soak: bootstrap ## people at work and one random fault after the other; LABELYARD_SOAK_MINUTES=10
+	@$(PYTHON) -m tests.faults.soak
 
 check: bootstrap ## style, types, walls between packages, API and message schemas
 	$(PYTHON) -m ruff check .
