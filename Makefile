@@ -3,7 +3,7 @@
 PYTHON := .venv/bin/python
 INSTALLED := test -x $(PYTHON) || { echo "nothing is installed yet: make up" >&2; exit 1; }
 
-.PHONY: help up demo down status logs backup restore verify compose-secrets test soak check documents release-api bench lock bootstrap
+.PHONY: help up demo down status logs backup restore verify empty-analytics compose-secrets test soak check documents release-api bench lock bootstrap
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -33,6 +33,9 @@ restore: ## bring the system back to the backup in DIR; what it holds now is los
 
 verify: ## compare counters with labels, and objects with what promises them
 	@$(INSTALLED); $(PYTHON) -m deploy.backup --local verify
+
+empty-analytics: ## begin the counters' database anew; docs/operators/counters.md tells how to fill it
+	@$(INSTALLED); $(PYTHON) -m deploy.local empty-analytics
 
 compose-secrets: ## make the secrets that docker-compose.yml hands out, where they are missing
 	@python3 -m deploy.docker.credentials

@@ -11,6 +11,7 @@ python -m chassis COMMAND
   worker SERVICE.NAME   run one of a service's own workers
   gateway               serve REST and live streams
   migrate [SERVICE...]  bring databases to the newest schema
+  anew analytics        drop all tables of a database that can be rebuilt, and make them again
   topology              declare exchanges, queues and bindings, and make the bucket
   tell [SERVICE...]     tell every present state again, as after a restore
 """
@@ -48,6 +49,13 @@ def main(arguments: list[str]) -> None:
 
             for service in services or SERVICES:
                 upgrade(service)
+        case ["anew", service]:
+            _configure("anew")
+            from chassis.migrations import REBUILT, begin_anew
+
+            if service not in REBUILT:
+                sys.exit(f"What {service} knows is nowhere else. Can be rebuilt: {', '.join(REBUILT)}")
+            begin_anew(service)
         case ["topology"]:
             _configure("topology", BROKER)
             from chassis import objects, topology

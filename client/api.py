@@ -16,6 +16,8 @@ from .types import (
     Asset,
     AssetDraft,
     Body,
+    CheckKind,
+    CounterCheck,
     Dataset,
     Duty,
     Export,
@@ -467,6 +469,31 @@ class Labelyard:
         path = f"/projects/{export['project_id']}/exports/{export['id']}/download"
         size, sha256 = export.get("size"), export.get("sha256")
         fetch(self.transport.storage, self._signed(path), target, size=size, sha256=sha256, progress=progress)
+
+    # --- Looking after the installation -------------------------------------------------------------
+
+    def start_counter_check(self, kind: CheckKind, project_id: str | None = None) -> CounterCheck:
+        """Verify or rebuild the counters of a project, or (None) of all; for owners and admins."""
+        body = {"all": True} if project_id is None else {"project": project_id}
+        started: CounterCheck = self.post(f"/admin/counters:{kind}", body)
+        return started
+
+    def counter_check(self, check_id: str) -> CounterCheck:
+        """A verification or rebuild, with its report so far."""
+        check: CounterCheck = self.get(f"/admin/counters/checks/{check_id}")
+        return check
+
+    def counter_checks(self) -> Iterator[CounterCheck]:
+        """Verifications and rebuilds, newest first."""
+        return self.pages("/admin/counters/checks")
+
+    def await_counter_check(self, running: CounterCheck, progress: Progress = _nothing) -> CounterCheck:
+        """Wait until a verification or rebuild has ended; its progress is in labels, and nobody knows of how many."""
+        while running["state"] in ("queued", "running"):
+            progress(running["report"]["labels"], 0)
+            time.sleep(0.3)
+            running = self.counter_check(running["id"])
+        return running
 
     def _signed(self, path: str) -> Callable[[], str]:
         """Asks for the address in the object store that `path` leads to."""

@@ -41,6 +41,7 @@ def cli() -> None:
         1  refused or failed
         2  wrong usage
         3  partly done: an import with errors in its report, an image that could not be stored
+        4  what was verified is not as it should be
       130  interrupted (`watch` ends with 0)
     """
 

@@ -13,6 +13,7 @@ OnError = Literal["keep_good", "all_or_nothing"]
 Duty = Literal["labeler", "reviewer"]
 ImportFormat = Literal["voc", "coco"]
 TokenScope = Literal["read", "write", "full"]
+CheckKind = Literal["verify", "rebuild"]
 Action = Literal["submit", "skip", "approve", "reject", "reopen", "initialize"]
 
 
@@ -282,6 +283,58 @@ class FailedMessageBody(FailedMessage):
     headers: dict[str, str]
     body: str
     encoding: Literal["text", "base64"]
+
+
+class FoundLabels(TypedDict):
+    """How many labels there were of a kind, and the ids of the first 100."""
+
+    count: int
+    ids: list[str]
+
+
+class CounterDifference(TypedDict):
+    """A counter that is not what the labels add up to. `scope`: the project, or whose labels are counted."""
+
+    scope: str
+    key: str
+    expected: int
+    actual: int
+
+
+class CheckedProject(TypedDict):
+    """What was wrong with a project's counters: labels by kind, and the first 100 of `counter_count` counters."""
+
+    project_id: str
+    complete: bool
+    labels: int
+    missing: FoundLabels
+    behind: FoundLabels
+    different: FoundLabels
+    unknown: FoundLabels
+    counter_count: int
+    counters: list[CounterDifference]
+
+
+class CheckReport(TypedDict):
+    """Projects and labels looked at; the first 100 of the `differing` projects."""
+
+    projects: int
+    labels: int
+    differing: int
+    found: list[CheckedProject]
+
+
+class CounterCheck(TypedDict):
+    """A verification or rebuild of counters. `consistent`: whether a verification that is done found nothing."""
+
+    id: str
+    kind: CheckKind
+    project_id: NotRequired[str | None]
+    state: JobState
+    consistent: NotRequired[bool | None]
+    report: CheckReport
+    created_at: str
+    ended_at: NotRequired[str | None]
 
 
 class LabelFilter(TypedDict, total=False):

@@ -303,6 +303,19 @@ class ExportBody(Strict):
     filter: LabelFilter = LabelFilter()
 
 
+class CounterCheckBody(Strict):
+    """Whose counters: one `project`'s, deleted or not, or `all`."""
+
+    project: UUID | None = None
+    all: bool = False
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "CounterCheckBody":
+        if self.all == (self.project is not None):
+            raise ValueError("give either a project or all")
+        return self
+
+
 class RenameBody(Strict):
     name: Name
 

@@ -11,6 +11,7 @@ from ..types import Project
 
 FAILED = 1
 PARTLY_DONE = 3
+DIFFERS = 4
 
 
 class Group(click.Group):

@@ -1,4 +1,4 @@
-"""`python -m deploy.local up|demo|down|status|logs`: what `make` calls."""
+"""`python -m deploy.local up|demo|empty-analytics|down|status|logs`: what `make` calls."""
 
 import argparse
 import os
@@ -63,6 +63,16 @@ def load_demo() -> None:
     demo.load(url, token, password, console.print)
 
 
+def empty_analytics() -> None:
+    """Begins the database of analytics anew; `labelyard admin counters rebuild --all` fills it."""
+    users = ("analytics", "events-labels", "projector")
+    system = _running()
+    system.stop(*users)
+    system.run("chassis", "anew", "analytics")
+    system.start(*users)
+    console.print("Empty. Cards with figures are unavailable until: labelyard admin counters rebuild --all")
+
+
 def down(purge: bool) -> None:
     """Stops everything; with `purge` removes all data too."""
     state = State.load(HOME)
@@ -115,6 +125,7 @@ def main() -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("up", help=up.__doc__)
     commands.add_parser("demo", help=load_demo.__doc__)
+    commands.add_parser("empty-analytics", help=empty_analytics.__doc__)
     commands.add_parser("down", help=down.__doc__).add_argument("--purge", action="store_true")
     commands.add_parser("status", help=status.__doc__)
     commands.add_parser("logs", help=logs.__doc__).add_argument("names", nargs="*")
@@ -125,6 +136,8 @@ def main() -> int:
                 up()
             case "demo":
                 load_demo()
+            case "empty-analytics":
+                empty_analytics()
             case "down":
                 down(arguments.purge)
             case "status":

@@ -3,6 +3,7 @@
 from gateway.routes import (
     account,
     auto_label,
+    counters,
     exports,
     failed,
     guidelines,
@@ -28,5 +29,6 @@ GROUPS: tuple[Group, ...] = (
     issues.group,
     imports.group,
     exports.group,
+    counters.group,
     failed.group,
 )

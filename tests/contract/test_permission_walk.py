@@ -146,6 +146,7 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "export_id": export["id"],
         "name": dataset,
         "session_id": str(uuid4()),
+        "check_id": owner.ok("POST", "/admin/counters:verify", json={"project": project_id})["id"],
         "token_id": owner.ok("POST", "/me/tokens", json={"name": "to walk on"})["id"],
     }
     return Ground(project_id, public, values, other_label=labels[1])
