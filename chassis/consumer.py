@@ -60,6 +60,8 @@ class Subscription:
         prefetch: how many deliveries one consumer holds.
         batch: largest batch; 0: one by one.
         after_commit: called with what a transaction has handled, after its commit.
+        given_up: event type -> `handler(session, data)` for a message that is not tried any more by itself: it ends
+            what would wait for that for ever. It may come again, and after a success that could not be told.
     """
 
     queue: str
@@ -68,6 +70,7 @@ class Subscription:
     batch: int = 0
     own_transactions: bool = False
     after_commit: Callable[[list[Any]], None] | None = field(default=None)
+    given_up: Mapping[type[EventData], Handler] = field(default_factory=dict)
 
     @property
     def service(self) -> str:
@@ -314,6 +317,7 @@ class EventConsumer:
                 self._interrupted.clear()
             while not self._stop.is_set() and self._retry_one() and time.monotonic() - started < self._policy.sweep:
                 pass
+            self._tell_unheard()
         except sa.exc.SQLAlchemyError as error:
             raise _DatabaseAway(str(error)) from error
         self._swept = time.monotonic()
@@ -335,11 +339,33 @@ class EventConsumer:
                 queue, attempts = self.subscription.queue, claim.attempts
                 log.warning("retry failed", queue=queue, type=_type_of(received), attempts=attempts, error=str(error))
                 with self._database.session() as session:
-                    failed.tried(session, claim, _reason(error), self._policy)
+                    if failed.tried(session, claim, _reason(error), self._policy):
+                        self._give_up(session, received)
             else:
                 with self._database.session() as session:
                     failed.done(session, claim)
             return True
+
+    def _tell_unheard(self) -> None:
+        """Give up what was given up together with the process that held it."""
+        while self.subscription.given_up:
+            with self._database.session() as session:
+                body = failed.given_up_unheard(session, self.subscription.queue)
+            if body is None:
+                return
+            with self._database.session() as session:
+                self._give_up(session, _Received.read(body, {}))
+
+    def _give_up(self, session: Session, received: _Received) -> None:
+        envelope = received.envelope
+        handler = None if envelope is None else self.subscription.given_up.get(type(envelope.data))
+        if envelope is None or handler is None:
+            return
+        try:
+            with context.correlated(envelope.correlation_id, since=envelope.since), session.begin_nested():
+                handler(session, envelope.data)
+        except Exception:  # the message is kept as given up in any case
+            log.exception("could not give up", queue=self.subscription.queue, type=envelope.type)
 
 
 def _next_batch(received: list[Delivery], size: int) -> list[Delivery]:

@@ -40,6 +40,9 @@ from contracts.failed import (
 MAX_DELAY = 3600.0
 """Seconds between two tries at most."""
 
+NOT_TRIED = "It failed again and again, and is not tried any more. An administrator sees why among the failed messages."
+"""What people are told of work whose message was given up."""
+
 UNREADABLE = "unreadable"
 """The type of what is no event."""
 
@@ -186,10 +189,32 @@ def done(session: Session, claim: Claim) -> None:
     session.execute(failed_messages.delete().where(failed_messages.c.id == claim.id))
 
 
-def tried(session: Session, claim: Claim, reason: str, policy: Policy) -> None:
-    """The try has failed, and its process lives."""
-    values = {"reason": printable(reason), "kills": 0, "next_try_at": policy.due(claim.attempts)}
+def tried(session: Session, claim: Claim, reason: str, policy: Policy) -> bool:
+    """The try has failed, and its process lives; whether the message is given up with that."""
+    next_try_at = policy.due(claim.attempts)
+    values = {"reason": printable(reason), "kills": 0, "next_try_at": next_try_at}
     session.execute(failed_messages.update().where(failed_messages.c.id == claim.id).values(values))
+    return next_try_at is None
+
+
+def given_up_unheard(session: Session, queue: str) -> bytes | None:
+    """The body of a message that was given up together with the process that held it, so that nobody was told; once.
+
+    Whoever reads it may end of it, too: that it was asked for has to be committed before.
+    """
+    unheard = (
+        failed_messages.c.queue == queue,
+        failed_messages.c.next_try_at.is_(None),
+        failed_messages.c.kills > 0,
+    )
+    for message_id in session.scalars(sa.select(failed_messages.c.id).where(*unheard).limit(10)).all():
+        # it may be at its last try just now
+        if session.scalar(sa.select(sa.func.pg_try_advisory_xact_lock(_lock_of(message_id)))):
+            heard = failed_messages.update().where(*unheard, failed_messages.c.id == message_id).values(kills=0)
+            body = session.scalar(heard.returning(failed_messages.c.body))
+            if body is not None:
+                return bytes(body)
+    return None
 
 
 def not_tried(session: Session, ids: list[UUID]) -> None:

@@ -21,6 +21,7 @@ SUBSCRIPTIONS = (
             SnapshotCompleted: handlers.snapshot_completed,
             SnapshotFailed: handlers.snapshot_failed,
         },
+        given_up={SnapshotCompleted: handlers.give_up, SnapshotFailed: handlers.give_up},
     ),
     Subscription("exports.clearing.v1", {ExportChanged: handlers.clear_away}, own_transactions=True),
 )

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging
+from chassis import failed, outbox, paging
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
@@ -153,6 +153,14 @@ def snapshot_failed(session: Session, event: SnapshotFailed) -> None:
     row = _find(session, event.project_id, event.snapshot_id, lock=True)
     if row is not None and row.state == JobState.QUEUED:
         _end(session, row, JobState.FAILED, failure=event.detail or event.code)
+
+
+def give_up(session: Session, event: SnapshotCompleted | SnapshotFailed | ExportReady) -> None:
+    """End an export of which a step is not tried any more; one that has ended stays as it is."""
+    export_id = event.export_id if isinstance(event, ExportReady) else event.snapshot_id
+    row = _find(session, event.project_id, export_id, lock=True)
+    if row is not None and row.state not in domain.ENDED:
+        _end(session, row, JobState.FAILED, failure=failed.NOT_TRIED)
 
 
 def project_changed(session: Session, event: ProjectChanged) -> None:

@@ -115,4 +115,12 @@ def _part(store: ObjectStore, part: Part) -> Iterator[bytes]:
         raise OSError(f"{part.key}: {part.size} bytes were expected, {part.size - left} came")
 
 
-SUBSCRIPTIONS = (Subscription("exports.export.v1", {ExportReady: export}, prefetch=1, own_transactions=True),)
+SUBSCRIPTIONS = (
+    Subscription(
+        "exports.export.v1",
+        {ExportReady: export},
+        prefetch=1,
+        own_transactions=True,
+        given_up={ExportReady: handlers.give_up},
+    ),
+)

@@ -6,13 +6,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import outbox, uploads
+from chassis import failed, outbox, uploads
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from contracts.enums import ImportFormat, JobState, OnError, Status
 from contracts.errors import Problem
-from contracts.events import ImportRequested
+from contracts.events import ImportRequested, TaskChanged
 from contracts.rpc.labels import CreateUpload, Import, ImportReport, StartImport, Upload
 from services.labels.handlers import copies
 from services.labels.handlers.copies import Owners
@@ -103,6 +103,28 @@ def get_import(session: Session, project_id: UUID, import_id: UUID) -> Import:
     if row is None:
         raise Problem("not_found", f"There is no import {import_id}.")
     return to_import(row)
+
+
+def give_up(session: Session, event: ImportRequested) -> None:
+    """End an import that is not tried any more; one that has ended stays as it is. Its file is swept in time."""
+    row = session.get_one(ImportRow, (event.project_id, event.import_id), with_for_update=True, populate_existing=True)
+    if row.state in UNFINISHED:
+        row.state, row.failure, row.ended_at = JobState.FAILED, failed.NOT_TRIED, datetime.now(UTC)
+        row.version += 1
+        outbox.add(session, changed(row))
+
+
+def changed(row: ImportRow) -> TaskChanged:
+    """What an event says of an import."""
+    return TaskChanged(
+        project_id=row.project_id,
+        task_id=row.id,
+        kind="import",
+        version=row.version,
+        state=JobState(row.state),
+        done=row.done,
+        total=row.total,
+    )
 
 
 def to_import(row: ImportRow) -> Import:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from chassis import outbox
+from chassis import failed, outbox
 from chassis.consumer import Subscription
 from chassis.database import Database
 from chassis.ids import new_id
@@ -68,6 +68,16 @@ def run(database: Database, event: SnapshotRequested, store: ObjectStore, owners
         )
     with database.session() as session:
         outbox.add(session, outcome)
+
+
+def give_up(session: Session, event: SnapshotRequested) -> None:
+    """Tell that a snapshot will not come."""
+    outbox.add(
+        session,
+        SnapshotFailed(
+            project_id=event.project_id, snapshot_id=event.snapshot_id, code="internal", detail=failed.NOT_TRIED
+        ),
+    )
 
 
 def _standing(store: ObjectStore, key: str) -> Manifest | None:
@@ -174,4 +184,12 @@ def _entry(label: Label, body: dict[str, Any], class_names: dict[str, str]) -> n
     )
 
 
-SUBSCRIPTIONS = (Subscription("labels.snapshot.v1", {SnapshotRequested: snapshot}, prefetch=1, own_transactions=True),)
+SUBSCRIPTIONS = (
+    Subscription(
+        "labels.snapshot.v1",
+        {SnapshotRequested: snapshot},
+        prefetch=1,
+        own_transactions=True,
+        given_up={SnapshotRequested: give_up},
+    ),
+)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from kombu import Queue
 from sqlalchemy.orm import Session
 
-from chassis import failed, outbox
+from chassis import failed, inbox, outbox
 from chassis.broker import DELIVERY_LIMIT, OLD_DEAD_LETTERS, connect, dead_letters
 from chassis.consumer import EventConsumer, Subscription
 from chassis.database import Database
@@ -25,7 +25,8 @@ from chassis.health import Health
 from chassis.observer import Observer
 from chassis.relay import Relay
 from chassis.settings import settings
-from chassis.tables import failed_messages, inbox
+from chassis.tables import failed_messages
+from chassis.tables import inbox as inbox_table
 from chassis.topology import declare_queue, sort_dead_letters
 from contracts.errors import Problem
 from contracts.events import ExportChanged
@@ -94,6 +95,53 @@ def test_what_always_fails_is_given_up_and_can_be_replayed(
             assert failed.replay(session, "exports", ReplayFailed(id=row.id)).count == 1
         eventually(lambda: not rows(database))
     assert len(tries) == AT_ONCE.attempts + 1
+
+
+def test_what_waits_for_a_message_that_is_given_up_is_told(
+    database: Database, running: Callable[..., None], queue: str
+) -> None:
+    """Once, in the transaction that gives it up; whatever comes of that, the message is kept as given up."""
+    events = [changed(1), changed(2)]
+    told: list[ExportChanged] = []
+
+    def fail(_: Session, data: ExportChanged) -> None:
+        raise ValueError("never")
+
+    def end(session: Session, data: ExportChanged) -> None:
+        told.append(data)
+        inbox.first_time(session, "told", data.export_id)
+        if data.version == 2:
+            raise ZeroDivisionError
+
+    subscription = Subscription(queue, {ExportChanged: fail}, given_up={ExportChanged: end})
+    with declared(subscription):
+        running(lambda stop, health: EventConsumer(subscription, database, stop, health, AT_ONCE))
+        publish(queue, *map(outbox.encode, events))
+        eventually(lambda: [row.next_try_at for row in rows(database)] == [None, None])
+    assert sorted(event.version for event in told) == [1, 2]
+    assert count(database, inbox_table) == 1
+
+
+def test_what_waits_for_a_message_that_killed_is_told_by_whoever_comes_next(
+    database: Database, running: Callable[..., None], queue: str
+) -> None:
+    killer, tried_now = changed(1), changed(2)
+    told: list[ExportChanged] = []
+    subscription = Subscription(
+        queue, {ExportChanged: lambda *_: None}, given_up={ExportChanged: lambda _, data: told.append(data)}
+    )
+    with database.session() as session:
+        bodies = [outbox.encode(killer), b"what cannot be read"]
+        failed.keep(session, [Failure(queue, body, {}, "killed", None, kills=AT_ONCE.kills) for body in bodies])
+        last = [Failure(queue, outbox.encode(tried_now), {}, "no", datetime.now(UTC), attempts=AT_ONCE.attempts - 1)]
+        failed.keep(session, last)
+    with failed.claimed(database, queue, AT_ONCE) as claim, declared(subscription):
+        assert claim is not None
+        running(lambda stop, health: EventConsumer(subscription, database, stop, health, AT_ONCE))
+        eventually(lambda: sorted(row.kills for row in rows(database)) == [0, 0, 1])
+        assert told == [killer]  # the other is at its last try
+    eventually(lambda: len(told) == 2)
+    assert told[1] == tried_now
 
 
 def test_one_try_at_a_time_whoever_looks(database: Database, queue: str) -> None:
@@ -176,7 +224,7 @@ def _is_over(database: Database, events: list[ExportChanged], consumer: process)
     """Waits until the process has ended, or all is done that can be done."""
 
     def done() -> bool:
-        return count(database, inbox) == len(events) - 1 and [row.next_try_at for row in rows(database)] == [None]
+        return count(database, inbox_table) == len(events) - 1 and [row.next_try_at for row in rows(database)] == [None]
 
     eventually(lambda: consumer.popen.poll() is not None or done(), seconds=60)
     return consumer.popen.poll() is None

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 
 from chassis import outbox
 from chassis.database import Database
+from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from chassis.tables import outbox as outbox_table
@@ -33,7 +34,7 @@ from contracts.rpc.exports import CreateExport, Export, ListExports, RenameExpor
 from contracts.rpc.labels import LabelFilter
 from contracts.rpc.projects import GetProject, Project
 from contracts.snapshots import Manifest, Part
-from services.exports import handlers
+from services.exports import consumers, handlers
 from services.exports.workers import export as worker
 
 TAKEN_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -268,6 +269,29 @@ def test_a_failed_snapshot_fails_its_export(desk: Desk) -> None:
     desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (b"{}",)))
     assert desk.get(asked.id) == failed
     desk.clear_away()
+    assert desk.keys(f"snapshots/{asked.id}") == []
+
+
+@pytest.mark.parametrize("kind", [SnapshotCompleted, SnapshotFailed, ExportReady])
+def test_an_export_whose_next_step_is_given_up_ends_as_failed(desk: Desk, kind: type[Any]) -> None:
+    asked = desk.create()
+    step: Any = desk.snapshot(asked.id, (b'{"id":"a"}',))
+    if kind is SnapshotFailed:
+        step = failure(desk, asked.id)
+    if kind is ExportReady:
+        desk.take(handlers.snapshot_completed, step)
+        step = ExportReady(project_id=desk.project_id, export_id=asked.id)
+    (give_up,) = (
+        each.given_up[kind] for each in (*consumers.SUBSCRIPTIONS, *worker.SUBSCRIPTIONS) if kind in each.given_up
+    )
+    for _ in range(2):
+        desk.take(give_up, step)
+    ended = desk.get(asked.id)
+    assert (ended.state, ended.failure) == (JobState.FAILED, NOT_TRIED)
+    assert ended.ended_at is not None
+    desk.assemble(asked.id)
+    desk.clear_away()
+    assert desk.get(asked.id) == ended
     assert desk.keys(f"snapshots/{asked.id}") == []
 
 

@@ -11,6 +11,7 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
+from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
 from contracts.enums import ImportFormat, JobState, LabelAction, OnError, Review, Status
 from contracts.errors import Problem
@@ -29,6 +30,7 @@ from services.labels.handlers.importing import work
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Import as ImportRow
 from services.labels.models import Label as LabelRow
+from services.labels.workers import bulk
 from tests.service.labels.conftest import MANAGER, Desk, post
 
 BCCD = Path(__file__).parents[3].parent / "shared/data/bccd"
@@ -375,6 +377,22 @@ def test_the_file_goes_too_if_the_worker_died_just_before(desk: Desk) -> None:
     assert desk.store.size(key) is not None
     go_on(desk, task)
     assert desk.store.size(key) is None
+
+
+def test_an_import_that_is_given_up_ends_as_failed(desk: Desk) -> None:
+    stored(desk, "a.png")
+    task = request_import(desk, archive({"a.xml": voc("a.png", ("cell", 1, 2, 11, 22))}))
+    event = ImportRequested(project_id=desk.project_id, import_id=task.id)
+    (given_up,) = (each.given_up for each in bulk.SUBSCRIPTIONS if ImportRequested in each.handlers)
+    for _ in range(2):
+        with desk.database.session() as session:
+            given_up[ImportRequested](session, event)
+    ended = go_on(desk, task)  # somebody has it tried again all the same
+    assert (ended.state, ended.failure, ended.version) == (JobState.FAILED, NOT_TRIED, task.version + 1)
+    assert ended.ended_at is not None
+    assert [(each.state, each.version) for each in desk.events(TaskChanged)] == [(JobState.FAILED, ended.version)]
+    assert all_labels(desk) == {}
+    assert list(desk.store.find(f"imports/{desk.project_id}/")) == []
 
 
 def many(desk: Desk, number: int) -> bytes:

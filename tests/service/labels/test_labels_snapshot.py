@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from contracts.enums import LabelAction
@@ -168,6 +169,16 @@ def test_what_cannot_be_is_told_as_failed(desk: Desk) -> None:
     del desk.owners.projects[desk.project_id]
     take(desk, snapshot_id := new_id())
     assert told(desk, SnapshotFailed, snapshot_id).code == "not_found"
+
+
+def test_one_that_is_given_up_is_told_as_failed(desk: Desk) -> None:
+    snapshot_id = new_id()
+    (subscription,) = snapshot.SUBSCRIPTIONS
+    with desk.database.session() as session:
+        event = SnapshotRequested(project_id=desk.project_id, snapshot_id=snapshot_id, filter={})
+        subscription.given_up[SnapshotRequested](session, event)
+    failure = told(desk, SnapshotFailed, snapshot_id)
+    assert (failure.code, failure.detail) == ("internal", NOT_TRIED)
 
 
 def test_an_absent_owner_is_waited_for_only_where_nothing_is_known(desk: Desk) -> None:

@@ -21,7 +21,7 @@ from chassis.rpc.client import RpcClient
 from contracts.body import Body, Categories, ObjectClass, ObjectClassDraft
 from contracts.enums import AnnotationType, ImportFormat, JobState, LabelAction, OnError, Status
 from contracts.errors import Problem
-from contracts.events import ImportRequested, TaskChanged
+from contracts.events import ImportRequested
 from contracts.permissions import Role
 from contracts.rpc.labels import Actor
 from contracts.rpc.projects import AddObjectClasses
@@ -33,7 +33,7 @@ from services.labels.handlers.data_library import chunks
 from services.labels.handlers.importing.examination import Ready, examine
 from services.labels.handlers.importing.report import Report
 from services.labels.handlers.importing.source import Source
-from services.labels.handlers.imports import UNFINISHED, delete_file, upload_key
+from services.labels.handlers.imports import UNFINISHED, changed, delete_file, upload_key
 from services.labels.handlers.labels import make_labels
 from services.labels.models import Asset, Import, Label, Upload
 
@@ -311,16 +311,5 @@ class _Work:
         for name, value in values.items():
             setattr(row, name, value)
         row.version += 1
-        outbox.add(
-            session,
-            TaskChanged(
-                project_id=row.project_id,
-                task_id=row.id,
-                kind="import",
-                version=row.version,
-                state=JobState(row.state),
-                done=row.done,
-                total=row.total,
-            ),
-        )
+        outbox.add(session, changed(row))
         self._task = row
