@@ -14,6 +14,7 @@ from chassis import context, metrics, tracing
 from chassis.logs import get_logger
 from gateway import docs, openapi, problems
 from gateway.asker import Asker
+from gateway.calls import DEADLINE
 from gateway.routes import GROUPS
 from gateway.routing import Route
 from gateway.state import Gateway
@@ -55,6 +56,8 @@ def _begin() -> None:
     given = request.headers.get(CORRELATION_HEADER, "")
     g.correlation = context.correlated(given if _FIT_FOR_LOGS.fullmatch(given) else None)
     g.correlation_id = g.correlation.__enter__()
+    g.due = context.due(time.time() + DEADLINE)
+    g.due.__enter__()
     name = f"{request.method} {request.url_rule.rule if request.url_rule else request.path}"
     g.span = tracing.span(name, SpanKind.SERVER, request.headers.get("traceparent"))
     g.span.__enter__().set_attribute("labelyard.correlation_id", g.correlation_id)
@@ -85,5 +88,7 @@ def _finish(response: Response) -> Response:
 def _end(_: BaseException | None) -> None:
     if (span := g.pop("span", None)) is not None:
         span.__exit__(None, None, None)
+    if (due := g.pop("due", None)) is not None:
+        due.__exit__(None, None, None)
     if (correlation := g.pop("correlation", None)) is not None:
         correlation.__exit__(None, None, None)

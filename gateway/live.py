@@ -38,15 +38,13 @@ log = get_logger()
 PACE = 0.05
 """Seconds between two questions for the same counters: 20 a second."""
 
-HEARTBEAT = 15.0
-"""Seconds between a stream's heartbeats; each looks again at state and permission."""
-
 RETRY = 1.0
 """Seconds until counters are asked for again after their service did not answer."""
 
 ASK_DEADLINE = 2.0
-SEND_TIMEOUT = 20.0
-"""Seconds after which a reader that takes nothing is given up."""
+
+IDLE = 15.0
+"""Seconds that a thread of the hub sleeps at most when there is nothing to ask."""
 
 SEND_BUFFER = 8 * 1024
 """Bytes that the system may hold for a reader who is slow: a few states, since only the last is of any use."""
@@ -80,6 +78,7 @@ class _Watched:
     dirty: bool = False
     busy: bool = False
     due: float = 0.0
+    asked: int = 0  # how often
 
 
 class Stream:
@@ -89,8 +88,11 @@ class Stream:
         self.topic = topic
         self.role = role
         self.user_id = user_id
+        self.waits_for = 0
+        """Only answers from this question on are the present state; older ones were asked before this stream began."""
         self._wake = threading.Condition()
-        self._slot: Counters | None = None
+        self._slot: Counters | Away | None = None
+        self._begun = False
         self._doubted = False
         self._outdated: set[Card] = set()
 
@@ -98,7 +100,15 @@ class Stream:
         """Put a state into the slot; never waits."""
         with self._wake:
             self._slot = counters
+            self._begun = True
             self._wake.notify()
+
+    def miss(self, code: str) -> None:
+        """The state is not to be had now, for that reason. A reader who has one already keeps it."""
+        with self._wake:
+            if not self._begun:
+                self._slot = Away(code)
+                self._wake.notify()
 
     def doubt(self) -> None:
         """Whether this reader may still read must be looked at now."""
@@ -118,8 +128,8 @@ class Stream:
             taken, self._outdated = self._outdated, set()
             return [card for card in Card if card in taken]
 
-    def first(self, seconds: float) -> Counters | None:
-        """The state in the slot, taken out; None if there is none after `seconds`."""
+    def first(self, seconds: float) -> Counters | Away | None:
+        """The state in the slot, taken out, or why there is none; None if neither is known after `seconds`."""
         with self._wake:
             self._wake.wait_for(lambda: self._slot is not None, seconds)
             taken, self._slot = self._slot, None
@@ -131,7 +141,7 @@ class Stream:
             self._wake.wait_for(lambda: self._slot is not None or self._doubted or bool(self._outdated), seconds)
             taken, doubted = self._slot, self._doubted
             self._slot, self._doubted = None, False
-            return taken, doubted
+            return (None if isinstance(taken, Away) else taken), doubted
 
 
 class Hub:
@@ -140,10 +150,14 @@ class Hub:
     Args:
         fetch: asks for counters, with seconds to wait; raises Problem.
         cap: how many streams there may be.
+        heartbeat: seconds between a stream's heartbeats; each looks again at state and permission.
         threads: how many counters are asked for at a time.
     """
 
-    def __init__(self, fetch: Callable[[GetCounters, float], Counters], cap: int, threads: int = 4) -> None:
+    def __init__(
+        self, fetch: Callable[[GetCounters, float], Counters], cap: int, heartbeat: float = 15.0, threads: int = 4
+    ) -> None:
+        self.heartbeat = heartbeat
         self._fetch = fetch
         self._cap = cap
         self._threads = threads
@@ -178,6 +192,7 @@ class Hub:
             metrics.streams.set(self._count)
             watched = self._watched.setdefault(topic, _Watched())
             watched.streams.add(stream)
+            stream.waits_for = watched.asked + 1
             watched.dirty = True
             self._changed.notify()
         return stream
@@ -250,16 +265,16 @@ class Hub:
     def _work(self) -> None:
         while (topic := self._next()) is not None:
             counters: Counters | None = None
-            pause = PACE
+            pause, reason = PACE, "internal"
             try:
                 counters = self._fetch(GetCounters(project_id=topic.project_id, user_id=topic.user_id), ASK_DEADLINE)
             except Problem as problem:
                 log.info("counters are not to be had", project_id=topic.project_id, code=problem.code)
-                pause = RETRY
+                pause, reason = RETRY, problem.code
             except Exception:
                 log.exception("could not fetch counters", project_id=topic.project_id)
                 pause = RETRY
-            self._fetched(topic, counters, pause)
+            self._fetched(topic, counters or Away(reason), pause)
 
     def _next(self) -> Topic | None:
         """The next topic that is due, marked busy; None at the end."""
@@ -267,15 +282,16 @@ class Hub:
             while not self._stopped:
                 now = time.monotonic()
                 waiting = [(watched.due, topic) for topic, watched in self._watched.items() if _wants(watched)]
-                due, topic = min(waiting, key=lambda each: each[0], default=(now + HEARTBEAT, None))
+                due, topic = min(waiting, key=lambda each: each[0], default=(now + IDLE, None))
                 if topic is not None and due <= now:
                     watched = self._watched[topic]
                     watched.dirty, watched.busy = False, True
+                    watched.asked += 1
                     return topic
                 self._changed.wait(due - now)
             return None
 
-    def _fetched(self, topic: Topic, counters: Counters | None, pause: float) -> None:
+    def _fetched(self, topic: Topic, counters: Counters | Away, pause: float) -> None:
         with self._changed:
             watched = self._watched[topic]
             watched.busy = False
@@ -283,11 +299,14 @@ class Hub:
             if not watched.streams:
                 del self._watched[topic]
                 return
-            if counters is None:
+            begun = [stream for stream in watched.streams if stream.waits_for <= watched.asked]
+            if isinstance(counters, Away):
                 watched.dirty = True
+                for stream in begun:
+                    stream.miss(counters.reason)
             elif watched.latest is None or counters.version >= watched.latest.version:
                 watched.latest = counters
-                for stream in watched.streams:
+                for stream in begun:
                     stream.offer(counters)
                 if watched.cause is not None:
                     _shown(watched.cause)
@@ -307,17 +326,20 @@ def _wants(watched: _Watched) -> bool:
     return watched.dirty and not watched.busy
 
 
-def messages(hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: Callable[[], bool]) -> Iterator[bytes]:
+def messages(
+    hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: Callable[[], bool], seen: int = 0
+) -> Iterator[bytes]:
     """What is written to a reader: the present state, every newer one, which other cards changed, and heartbeats.
 
     Ends when the hub stops, the reader has `gone`, or is no longer allowed to read (asked at each heartbeat, and
-    when an event gives a reason). Where the present state is not to be had in time, the cards say so.
+    when an event gives a reason). Where the present state is not to be had in time, the cards say so, under the version
+    that the reader has `seen` last.
     """
     yield b"retry: 1000\n\n"
-    first = stream.first(ASK_DEADLINE)
-    version = -1 if first is None else first.version
-    yield message(stream.role, first or Away("deadline_exceeded"))
-    beat_at = time.monotonic() + HEARTBEAT
+    first = stream.first(ASK_DEADLINE) or Away("deadline_exceeded")
+    version = -1 if isinstance(first, Away) else first.version
+    yield message(stream.role, first, seen)
+    beat_at = time.monotonic() + hub.heartbeat
     while not hub.stopped and not gone():
         counters, doubted = stream.wait(min(WATCH, max(0.0, beat_at - time.monotonic())))
         beats = time.monotonic() >= beat_at
@@ -329,24 +351,25 @@ def messages(hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: 
         if cards := stream.outdated():
             yield b"event: changed\ndata: " + to_json({"cards": cards}) + b"\n\n"
         if beats:
-            beat_at = time.monotonic() + HEARTBEAT
+            beat_at = time.monotonic() + hub.heartbeat
             hub.look_again(stream.topic)
             yield b": still here\n\n"
 
 
-def message(role: Role, counters: Counters | Away) -> bytes:
+def message(role: Role, counters: Counters | Away, seen: int = 0) -> bytes:
     """One event of the stream: `cards`, its id the counters' version."""
     cards = live_cards(role, counters).model_dump_json()
     if isinstance(counters, Away):
-        return f'event: cards\ndata: {{"version":0,"cards":{cards}}}\n\n'.encode()
+        return f'event: cards\ndata: {{"version":{seen},"cards":{cards}}}\n\n'.encode()
     version = counters.version
     return f'event: cards\nid: {version}\ndata: {{"version":{version},"cards":{cards}}}\n\n'.encode()
 
 
-def limit_patience(connection: socket.socket | None) -> None:
-    """Let a slow reader of `connection` neither pile up old states nor hold a thread for ever."""
+def limit_patience(connection: socket.socket | None, seconds: float) -> None:
+    """Let a slow reader of `connection` neither pile up old states nor hold a thread for ever: one that takes nothing
+    of what there is to send is given up after `seconds`."""
     if connection is not None:
-        connection.settimeout(SEND_TIMEOUT)
+        connection.settimeout(seconds)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
 
 

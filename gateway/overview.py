@@ -11,7 +11,6 @@ from uuid import UUID
 
 from pydantic import Field
 
-from chassis.rpc.client import PendingCall
 from contracts.body import ImageCategory
 from contracts.enums import SEGMENTS, AnnotationType, DataType, Review, Status, Visibility
 from contracts.errors import Problem
@@ -22,6 +21,7 @@ from contracts.rpc.analytics import Counters, GetCounters
 from contracts.rpc.labels import GetLabelCards, LabelQuick
 from contracts.rpc.members import CountRoles, RoleCounts
 from contracts.rpc.projects import AutoLabel, GetProjectCards, Project, ProjectCards
+from gateway.calls import Asked
 
 Data = TypeVar("Data", bound=Message)
 Answer = TypeVar("Answer", bound=Message)
@@ -234,7 +234,7 @@ def questions(role: Role, project_id: UUID, user_id: UUID | None, day: Day) -> d
 
 
 def gather(
-    asked: Mapping[str, Request[Any]], send: Callable[[Request[Any], float], PendingCall[Any]], deadline: float
+    asked: Mapping[str, Request[Any]], send: Callable[[Request[Any], float], Asked[Any]], deadline: float
 ) -> Parts:
     """Ask everything at once and wait at most `deadline` seconds; `not_found` if the project is gone."""
     pending = {name: send(question, deadline) for name, question in asked.items()}

@@ -84,7 +84,11 @@ def build(settings: Settings) -> Gateway:
         settings=settings,
         calls=calls,
         security=Security(calls),
-        hub=Hub(lambda question, deadline: calls.send(question, deadline).result(), settings.stream_cap),
+        hub=Hub(
+            lambda question, deadline: calls.send(question, deadline).result(),
+            settings.stream_cap,
+            settings.stream_heartbeat,
+        ),
         logins=Slots(LOGINS),
         waits=Slots(max(1, settings.gateway_threads // 4)),
     )

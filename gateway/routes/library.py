@@ -21,6 +21,7 @@ from contracts.rpc.labels import (
     RegisteredAssets,
 )
 from gateway.asker import Asker
+from gateway.calls import DEADLINE
 from gateway.responses import redirect
 from gateway.routing import MIB, Access, Group
 from gateway.schemas import (
@@ -77,7 +78,7 @@ def complete_assets(asker: Asker, name: str, body: CompleteAssetsBody, key: str)
         while free and (open_ := _unverified(known)) and (left := until - time.monotonic()) > 0:
             time.sleep(min(pause, left))
             pause = min(pause * 1.5, POLL_LONGEST)
-            known |= {asset.id: asset for asset in gateway().calls(GetAssets(ids=open_)).items}
+            known |= {asset.id: asset for asset in gateway().calls(GetAssets(ids=open_), DEADLINE).items}
     return Assets(items=tuple(known[asset_id] for asset_id in dict.fromkeys(body.ids) if asset_id in known))
 
 

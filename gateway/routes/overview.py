@@ -54,14 +54,22 @@ def watch(asker: Asker, project_id: UUID) -> Response:
     user_id = asker.principal.user.id if asker.principal else None
     stream = hub.open(Topic(project_id, counters_scope(asker.role, user_id)), asker.role, user_id)
     connection = request.environ.get("gunicorn.socket")
-    limit_patience(connection)
+    limit_patience(connection, gateway().settings.stream_patience)
+    allowed = _still_allowed(gateway(), asker, project_id)
+    seen = _version_seen(request.headers.get("Last-Event-ID", ""))
     response = Response(
-        messages(hub, stream, _still_allowed(gateway(), asker, project_id), lambda: reader_gone(connection)),
+        messages(hub, stream, allowed, lambda: reader_gone(connection), seen),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
     response.call_on_close(lambda: hub.close(stream))
     return response
+
+
+def _version_seen(last_event_id: str) -> int:
+    """The version that a reader who comes back has seen last; 0 for one who has seen none."""
+    fits = last_event_id.isascii() and last_event_id.isdecimal() and len(last_event_id) < 19
+    return int(last_event_id) if fits else 0
 
 
 def _still_allowed(parts: Gateway, asker: Asker, project_id: UUID) -> Callable[[], bool]:
