@@ -39,17 +39,50 @@ RPC_EXCHANGE = Exchange("nameko-rpc", type="topic", durable=True, passive=True)
 kombu.serialization.register("json", to_json, from_json, content_type="application/json", content_encoding="utf-8")
 
 
-def connect() -> Connection:
-    """A new connection, not opened yet. Not thread-safe: each thread has its own."""
-    return Connection(
+class BrokerConnection(Connection):  # type: ignore[misc]  # kombu is untyped
+    """A connection that knows whether the broker takes messages on it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.blocked = False
+        """Whether the broker takes nothing at present, because it is short of memory or disk. What is published
+        all the same waits in the sockets between, and fills them. It is said to a connection after its first message,
+        and heard when something is read: `hear`."""
+        self.transport_options: dict[str, Any] = {
+            **kwargs.get("transport_options", {}),
+            "on_blocked": lambda _reason: self._say(True),
+            "on_unblocked": lambda: self._say(False),
+        }
+
+    def connect(self) -> Any:
+        """Open it, in one try: kombu's own connect() waits for two seconds and tries again."""
+        return self._ensure_connection(max_retries=0, reraise_as_library_errors=False)
+
+    def hear(self) -> None:
+        """Take what the broker has said meanwhile; never waits."""
+        try:
+            while True:
+                self.drain_events(timeout=0)
+        except TimeoutError:
+            return
+
+    def _say(self, blocked: bool) -> None:
+        self.blocked = blocked
+        log.warning("the broker takes no messages at present" if blocked else "the broker takes messages again")
+
+
+def connect(timeout: float = 5) -> BrokerConnection:
+    """A new connection, not opened yet. Not thread-safe: each thread has its own. The broker gets `timeout` seconds to
+    answer, to the opening and whenever its answer is waited for without another limit."""
+    return BrokerConnection(
         settings().require("amqp_url"),
         heartbeat=0,  # long handlers run on the consumer's thread; TCP keep-alive finds dead peers
-        connect_timeout=5,
-        transport_options={"confirm_publish": False, "read_timeout": None, "write_timeout": 10},
+        connect_timeout=timeout,
+        transport_options={"confirm_publish": False, "read_timeout": timeout, "write_timeout": 10},
     )
 
 
-def wait_for_broker(connection: Connection, stop: threading.Event) -> bool:
+def wait_for_broker(connection: BrokerConnection, stop: threading.Event) -> bool:
     """Connect, trying until it works or `stop` is set; whether it worked."""
     pause = 0.1
     while not stop.is_set():
@@ -108,7 +141,8 @@ class Announcer:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._connection: Connection | None = None
+        self._connection: BrokerConnection | None = None
+        self._channel: Any = None
         self._retry_at = 0.0
 
     def announce(self, event: EventData) -> None:
@@ -120,9 +154,13 @@ class Announcer:
                 if self._connection is None:
                     self._connection = connect()
                     self._connection.connect()
-                channel = self._connection.default_channel
-                channel.basic_publish(
-                    channel.prepare_message(outbox.encode(event), content_type="application/json"),
+                    self._channel = self._connection.channel()
+                elif self._connection.blocked:
+                    self._connection.hear()
+                    if self._connection.blocked:
+                        return
+                self._channel.basic_publish(
+                    self._channel.prepare_message(outbox.encode(event), content_type="application/json"),
                     exchange=f"{event.producer()}.events",
                     routing_key=event.routing_key(),
                     timeout=1,
@@ -153,7 +191,7 @@ def close_quietly(connection: Connection) -> None:
 
 
 @contextmanager
-def broker_session(stop: threading.Event) -> Iterator[Connection]:
+def broker_session(stop: threading.Event) -> Iterator[BrokerConnection]:
     """A connection that is open, or not if `stop` was set while waiting for it; closed at the end, whatever happens."""
     connection = connect()
     try:

@@ -9,6 +9,7 @@ from chassis.ids import new_id
 
 _correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 _since: ContextVar[datetime | None] = ContextVar("since", default=None)
+_deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
 
 
 def correlation_id() -> str:
@@ -35,3 +36,18 @@ def correlated(value: str | None, since: datetime | None = None) -> Iterator[str
     finally:
         _correlation_id.reset(tokens[0])
         _since.reset(tokens[1])
+
+
+def deadline() -> float | None:
+    """The time, in seconds since the epoch, after which nobody waits for the work at hand; None: there is none."""
+    return _deadline.get()
+
+
+@contextmanager
+def due(deadline: float | None) -> Iterator[None]:
+    """Nobody waits longer than until `deadline` for what is done inside: calls to services end by then, too."""
+    token = _deadline.set(deadline)
+    try:
+        yield
+    finally:
+        _deadline.reset(token)

@@ -20,6 +20,10 @@ from contracts.events import EventData
 
 log = get_logger()
 
+MAX_WAITING = 10_000
+"""Events that wait for a process that hears none; the oldest of more are dropped. It is stuck, and by the time that it
+goes on what it remembers is no longer fresh."""
+
 
 class Listener:
     """Hears events of the given types on a thread of its own."""
@@ -68,6 +72,7 @@ class Listener:
             exclusive=True,
             auto_delete=True,
             durable=False,
+            max_length=MAX_WAITING,
         )
         with connection.Consumer(queue, on_message=self._heard, no_ack=True, accept=None):
             self._on_connect()

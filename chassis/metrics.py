@@ -20,8 +20,14 @@ rpc_calls = Histogram(
     ["method", "outcome"],
     buckets=_SECONDS,
 )
+breaker_open = Gauge(
+    "labelyard_breaker_open", "Whether a service is not asked, because it has not answered for a while.", ["service"]
+)
 published = Counter("labelyard_outbox_published_total", "Events that the broker has confirmed.", ["service"])
 unrouted = Counter("labelyard_outbox_unrouted_total", "Events that nobody is bound to.", ["service", "type"])
+refused = Counter(
+    "labelyard_outbox_refused_total", "Events that the broker did not take, since a queue is full.", ["service", "type"]
+)
 batch_size = Histogram(
     "labelyard_batch_events", "Events handled in one transaction.", ["queue"], buckets=(1, 2, 5, 10, 20, 50, 100, 200)
 )

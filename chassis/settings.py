@@ -90,6 +90,10 @@ class Settings(BaseSettings):
     """Requests and streams that one gateway process handles at once."""
     streams_max: int | None = Field(default=None, ge=0)
     """Live streams among them, at most. Default: half of the threads."""
+    stream_heartbeat: float = Field(default=15, gt=0, le=30)
+    """Seconds between the heartbeats of a live stream; each looks again at the state and at whether it may be seen."""
+    stream_patience: float = Field(default=20, gt=0, le=600)
+    """Seconds after which a live stream's reader who takes nothing of what is sent is dropped."""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     """Reverse proxies before the gateway: so many entries of X-Forwarded-For are believed, counted from its end."""
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/]+/?$")

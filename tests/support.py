@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.state import State
 from deploy.local.system import System
 
@@ -28,3 +29,20 @@ def temporary_system(name: str, given: Mapping[str, str] | None = None) -> Itera
         system.down()
         system.state.purge()
         shutil.rmtree(home, ignore_errors=True)
+
+
+def broker_of(system: System) -> RabbitMQ:
+    """The system's own message broker."""
+    [broker] = [server for server in system.servers if isinstance(server, RabbitMQ)]
+    return broker
+
+
+@contextlib.contextmanager
+def blocked_broker(system: System) -> Iterator[None]:
+    """The broker takes no messages while inside: its memory alarm is raised, as when it holds more than it may."""
+    broker = broker_of(system)
+    broker.control("set_vm_memory_high_watermark", "0")
+    try:
+        yield
+    finally:
+        broker.control("set_vm_memory_high_watermark", "0.4")

@@ -5,6 +5,7 @@ calls are published on another connection under a lock, and callers wait on an e
 nameko's (field notes, "RPC wire").
 """
 
+import math
 import threading
 import time
 from concurrent.futures import Future
@@ -18,7 +19,7 @@ from opentelemetry.trace import SpanKind
 from pydantic_core import from_json, to_json
 
 from chassis import context, metrics, tracing
-from chassis.broker import CONNECTION_ERRORS, RPC_EXCHANGE, broker_session, close_quietly, connect
+from chassis.broker import CONNECTION_ERRORS, RPC_EXCHANGE, BrokerConnection, broker_session, close_quietly, connect
 from chassis.logs import get_logger
 from chassis.rpc import CORRELATION_HEADER, DEADLINE_HEADER, TRACE_HEADER
 from contracts.errors import CODES, Problem
@@ -29,13 +30,16 @@ log = get_logger()
 
 Answer = TypeVar("Answer", bound=Message)
 
+MAX_ANSWERS = 10_000
+"""Answers that wait for a process that takes none; the oldest of more are dropped. Nobody waits for them by then."""
+
 
 class PendingCall(Generic[Answer]):
     """A call that has been sent. `result` waits for its answer until the deadline it was sent with."""
 
     def __init__(self, client: "RpcClient", request: Request[Answer], call_id: str, until: float) -> None:
         self._client = client
-        self._request = request
+        self.request = request
         self._call_id = call_id
         self._until = until
         self._started = time.perf_counter()
@@ -53,7 +57,7 @@ class PendingCall(Generic[Answer]):
             return answer
         except FutureTimeout:
             outcome = "deadline_exceeded"
-            raise Problem("deadline_exceeded", f"{self._request.service} did not answer in time.") from None
+            raise Problem("deadline_exceeded", f"{self.request.service} did not answer in time.") from None
         except Problem as problem:
             outcome = problem.code
             raise
@@ -66,13 +70,13 @@ class PendingCall(Generic[Answer]):
     def _read(self, reply: dict[str, Any]) -> Any:
         error = reply.get("error")
         if error is None:
-            return self._request.answer.model_validate(reply["result"])
+            return self.request.answer.model_validate(reply["result"])
         arguments = error.get("exc_args") or []
         if error.get("exc_type") == "Problem" and len(arguments) == 3 and arguments[0] in CODES:
             code, detail, extra = arguments
             raise Problem(code, detail, **from_json(extra))
-        log.error("rpc failed outside its handler", service=self._request.service, error=error.get("value"))
-        raise Problem("internal", f"{self._request.service} could not answer.")
+        log.error("rpc failed outside its handler", service=self.request.service, error=error.get("value"))
+        raise Problem("internal", f"{self.request.service} could not answer.")
 
 
 class RpcClient:
@@ -87,7 +91,8 @@ class RpcClient:
         self._reply_to = str(uuid4())
         self._waiters: dict[str, Future[bytes]] = {}
         self._publish_lock = threading.Lock()
-        self._publisher: Connection | None = None
+        self._publisher: BrokerConnection | None = None
+        self._channel: Any = None
         self._thread = threading.Thread(target=self._listen, name="rpc-replies", daemon=True)
         self._thread.start()
 
@@ -109,13 +114,14 @@ class RpcClient:
         return self.send(request, deadline).result()
 
     def send(self, request: Request[Answer], deadline: float) -> PendingCall[Answer]:
-        """Ask; the answer is waited for later. `deadline` in seconds from now."""
-        until = time.time() + deadline
+        """Ask; the answer is waited for later. `deadline` in seconds from now; less where the work at hand is due
+        earlier (context.due)."""
+        until = min(time.time() + deadline, context.deadline() or math.inf)
         call_id = str(uuid4())
         call = PendingCall(self, request, call_id, until)
         self._waiters[call_id] = call.future
         try:
-            if not self._connected.wait(timeout=min(deadline, 1.0)):
+            if not self._connected.wait(timeout=max(0.0, min(until - time.time(), 1.0))):
                 raise Problem("unavailable", "The message broker is away.")
             self._publish(request, call_id, until, tracing.traceparent(call.span))
         except Problem as problem:
@@ -138,17 +144,6 @@ class RpcClient:
                 self._publisher = None
 
     def _publish(self, request: Request[Any], call_id: str, until: float, parent: str | None) -> None:
-        body = to_json({"args": [], "kwargs": {"request": request}})
-        method = f"{request.service}.{request.method()}"
-        remaining = until - time.time()
-        if remaining <= 0:
-            raise Problem("deadline_exceeded", "No time was left to ask.")
-        properties = {
-            "reply_to": self._reply_to,
-            "correlation_id": call_id,
-            "expiration": str(max(1, int(remaining * 1000))),  # milliseconds on the wire
-            "delivery_mode": 1,
-        }
         headers: dict[str, Any] = {
             "nameko.call_id_stack": [call_id],
             DEADLINE_HEADER: until,
@@ -156,30 +151,49 @@ class RpcClient:
         }
         if parent is not None:
             headers[TRACE_HEADER] = parent
-        with self._publish_lock:
-            for attempt in (1, 2):  # a pooled connection may have died unseen
-                try:
-                    if self._publisher is None:
-                        self._publisher = connect()
-                        self._publisher.connect()
-                    channel = self._publisher.default_channel
-                    message = channel.prepare_message(
-                        body,
-                        content_type="application/json",
-                        content_encoding="utf-8",
-                        headers=headers,
-                        properties=properties,
-                    )
-                    channel.basic_publish(
-                        message, exchange=RPC_EXCHANGE.name, routing_key=method, timeout=max(0.05, remaining)
-                    )
-                    return
-                except CONNECTION_ERRORS as error:
-                    if self._publisher is not None:
-                        close_quietly(self._publisher)
-                    self._publisher = None
-                    if attempt == 2:
-                        raise Problem("unavailable", "The message broker is away.") from error
+        message = {
+            "body": to_json({"args": [], "kwargs": {"request": request}}),
+            "content_type": "application/json",
+            "content_encoding": "utf-8",
+            "headers": headers,
+        }
+        properties = {"reply_to": self._reply_to, "correlation_id": call_id, "delivery_mode": 1}
+        # another's message may be stuck on its way to a broker that takes nothing: nobody waits longer than for its own
+        if not self._publish_lock.acquire(timeout=max(0.0, until - time.time())):
+            raise Problem("deadline_exceeded", "No time was left to ask.")
+        try:
+            self._write(f"{request.service}.{request.method()}", message, properties, until)
+        finally:
+            self._publish_lock.release()
+
+    def _write(self, key: str, message: dict[str, Any], properties: dict[str, Any], until: float) -> None:
+        for attempt in (1, 2):  # a kept connection may have died unseen
+            remaining = until - time.time()
+            if remaining <= 0:
+                raise Problem("deadline_exceeded", "No time was left to ask.")
+            try:
+                if self._publisher is None:
+                    self._publisher = connect(timeout=min(5.0, remaining))
+                    self._publisher.connect()
+                    self._channel = self._publisher.channel()
+                elif self._publisher.blocked:
+                    self._publisher.hear()
+                    if self._publisher.blocked:
+                        raise Problem("unavailable", "The message broker takes nothing at present.")
+                expiration = str(max(1, int(remaining * 1000)))  # milliseconds on the wire
+                self._channel.basic_publish(
+                    self._channel.prepare_message(**message, properties={**properties, "expiration": expiration}),
+                    exchange=RPC_EXCHANGE.name,
+                    routing_key=key,
+                    timeout=remaining,
+                )
+                return
+            except CONNECTION_ERRORS as error:
+                if self._publisher is not None:
+                    close_quietly(self._publisher)
+                self._publisher = None
+                if attempt == 2:
+                    raise Problem("unavailable", "The message broker is away.") from error
 
     def _listen(self) -> None:
         while not self._stop.is_set():
@@ -189,11 +203,15 @@ class RpcClient:
             except CONNECTION_ERRORS as error:
                 log.warning("rpc client lost the broker", error=str(error))
             self._connected.clear()
-            for call_id in list(self._waiters):
-                future = self._waiters.pop(call_id, None)
-                if future is not None:
-                    future.set_exception(Problem("unavailable", "The message broker went away."))
+            self._lose()
             self._stop.wait(0.2)
+
+    def _lose(self) -> None:
+        """No call that is open will be answered."""
+        for call_id in list(self._waiters):
+            future = self._waiters.pop(call_id, None)
+            if future is not None:
+                future.set_exception(Problem("unavailable", "The message broker went away."))
 
     def _consume(self, connection: Connection) -> None:
         if self._stop.is_set():
@@ -205,6 +223,7 @@ class RpcClient:
             exclusive=True,
             auto_delete=True,
             durable=False,
+            max_length=MAX_ANSWERS,
         )
         with connection.Consumer(queue, on_message=self._answered, no_ack=True, accept=None):
             self._connected.set()

@@ -102,6 +102,7 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
         outcome = "error"
         with (
             context.correlated(self.call.get("correlation_id")),
+            context.due(self.call.get("deadline")),
             tracing.span(name, SpanKind.SERVER, self.call.get("traceparent")),
         ):
             try:

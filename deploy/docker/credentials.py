@@ -8,6 +8,7 @@ import base64
 import hashlib
 import json
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -46,7 +47,7 @@ def make(folder: Path) -> list[str]:
 
     # what the servers themselves read, made of the above
     write("postgres_password", _password(folder / "admin_dsn") + "\n")
-    users = [_user(name, _password(folder / f"{name}_amqp_url")) for name in BROKER_USERS]
+    users = [broker_user(name, _password(folder / f"{name}_amqp_url")) for name in BROKER_USERS]
     write("rabbitmq_users.json", json.dumps({"users": users}, indent=1) + "\n")
     return written
 
@@ -56,7 +57,7 @@ def _password(file: Path) -> str:
     return urlsplit(file.read_text().strip()).password or ""
 
 
-def _user(name: str, password: str) -> dict[str, object]:
+def broker_user(name: str, password: str, tags: Sequence[str] = ()) -> dict[str, object]:
     """A user as RabbitMQ's definitions have it; the hash is base64 of salt + SHA-256(salt + password)."""
     # The salt is made of the password, which is long and random, so that the file changes only when one of them does.
     salt = hashlib.sha256(b"salt" + password.encode()).digest()[:4]
@@ -65,7 +66,7 @@ def _user(name: str, password: str) -> dict[str, object]:
         "name": name,
         "password_hash": base64.b64encode(salt + digest).decode(),
         "hashing_algorithm": "rabbit_password_hashing_sha256",
-        "tags": [],
+        "tags": [*tags],
     }
 
 

@@ -75,6 +75,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "s",
             {quantile(0.99, "labelyard_rpc_call_seconds", "method"): "{{method}}"},
         ),
+        Panel(
+            "Services that are not asked for a while",
+            "bool_yes_no",
+            {"max by (service) (labelyard_breaker_open)": "{{service}}"},
+            "They have not answered; the gateway tries one call a second.",
+        ),
         Panel("RPC calls by outcome", "reqps", {rate("labelyard_rpc_call_seconds_count", "outcome"): "{{outcome}}"}),
     ),
     "Live charts": (
@@ -99,6 +105,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Published", "ops", {rate("labelyard_outbox_published_total", "service"): "{{service}}"}),
         Panel(
             "Published, and nobody is bound to it", "ops", {rate("labelyard_outbox_unrouted_total", "type"): "{{type}}"}
+        ),
+        Panel(
+            "Refused, since a queue is full",
+            "ops",
+            {rate("labelyard_outbox_refused_total", "type"): "{{type}}"},
+            "They stay in the outbox and are tried again.",
         ),
         Panel("Messages ready in queues", "short", {"max by (queue) (labelyard_queue_messages)": "{{queue}}"}),
         Panel("Consumers of queues", "short", {"max by (queue) (labelyard_queue_consumers)": "{{queue}}"}),

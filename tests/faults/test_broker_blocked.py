@@ -103,6 +103,9 @@ def submitted(team: Team) -> dict[str, object]:
 
 
 def relay_waits(system: System) -> None:
-    answer = httpx.get(f"http://127.0.0.1:{system.state.port('health events-labels')}/readyz", timeout=HANGS).json()
+    try:
+        answer = httpx.get(f"http://127.0.0.1:{system.state.port('health events-labels')}/readyz", timeout=HANGS).json()
+    except httpx.TransportError as error:
+        raise AssertionError("it is not there yet") from error
     assert answer["dependencies"]["labels-relay"] is False, answer
     assert answer["dependencies"]["labels.events.v1"] is True, answer  # what there is, is taken

@@ -4,17 +4,22 @@ Debian's wrapper keeps data, logs and the pid file in system folders. We call th
 every path and port in the environment, so that a packaged broker on the same machine is not touched.
 """
 
+import json
 import shutil
 from pathlib import Path
 
 import amqp
 
+from deploy.docker.credentials import broker_user
+from deploy.local.commands import run
 from deploy.local.errors import LocalError
 from deploy.local.folders import make_folder, server_user, write_private
 from deploy.local.programs import Program
-from deploy.local.state import State
+from deploy.local.state import REPOSITORY, State
 
 SCRIPT = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
+CONTROL = SCRIPT.with_name("rabbitmqctl")
+POLICIES = REPOSITORY / "deploy" / "docker" / "rabbitmq" / "policies.json"
 NAME = "labelyard"  # of the user and of the virtual host
 
 
@@ -32,13 +37,20 @@ class RabbitMQ:
         return f"amqp://{NAME}:{self._state.secret('rabbitmq')}@127.0.0.1:{self._state.port('rabbitmq')}/{NAME}"
 
     def prepare(self) -> None:
-        """Makes the folders and writes the configuration; user and virtual host are made at first boot."""
+        """Makes the folders and writes the configuration. Each boot reads who may do what, and how long queues grow."""
         make_folder(self._folder, self._user, 0o750)
+        definitions = make_folder(self._folder / "definitions.d", self._user, 0o750)
+        everything = {"user": NAME, "vhost": NAME, "configure": ".*", "write": ".*", "read": ".*"}
+        owner = {
+            "users": [broker_user(NAME, self._state.secret("rabbitmq"), tags=["administrator"])],
+            "vhosts": [{"name": NAME}],
+            "permissions": [everything],
+        }
+        write_private(definitions / "10-owner.json", json.dumps(owner, indent=1), self._user)
+        write_private(definitions / "30-policies.json", POLICIES.read_text(), self._user)
         settings = {
             "listeners.tcp.1": f"127.0.0.1:{self._state.port('rabbitmq')}",
-            "default_user": NAME,
-            "default_pass": self._state.secret("rabbitmq"),
-            "default_vhost": NAME,
+            "load_definitions": str(self._folder / "definitions.d"),
             "disk_free_limit.absolute": "200MB",
             "log.file": "false",
             "log.console": "true",
@@ -83,6 +95,12 @@ class RabbitMQ:
                 return True
         except (OSError, amqp.AMQPError):
             return False
+
+    def control(self, *arguments: str) -> str:
+        """What `rabbitmqctl` answers, asked of this node while it runs."""
+        epmd = {"ERL_EPMD_PORT": str(self._state.port("epmd")), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+        environment = self._environment() | epmd
+        return run(CONTROL, "--quiet", *arguments, folder=self._folder, environment=environment, user=self._user)
 
     def set_up(self) -> None:
         """Nothing is left to do: the topology is declared by `python -m chassis topology`."""
