@@ -48,7 +48,7 @@ class Copies:
                 file.flush()
                 os.fsync(file.fileno())
         except KeyError:
-            part.unlink()
+            part.unlink(missing_ok=True)
             return False  # deleted since it was listed: whoever deleted it committed before
         target = file_of(self._folder, digest.hexdigest())
         target.parent.mkdir(parents=True, exist_ok=True)
