@@ -1,11 +1,14 @@
 """Whether what stands in one place agrees with its source in another. Reads only; the system may run meanwhile."""
 
 import hashlib
+import json
 import random
+import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from itertools import islice
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,7 +24,7 @@ Counters = dict[tuple[UUID, UUID, str], int]
 """By project, scope and key, as in services.analytics.domain."""
 
 THREADS = 8
-READ_AT_ONCE = 1000
+LOOKED_AT_ONCE = 1000
 _BLOCK = 1024 * 1024
 
 # the counters once more, from the labels themselves and apart from the projector's code
@@ -100,7 +103,8 @@ def differing_counters(within: float) -> list[str]:
 def differing_objects(store: ObjectStore, read: float) -> tuple[int, list[str]]:
     """How many objects are promised, and which of them are missing or not as promised, a line each.
 
-    Every object's size is compared, and the SHA-256 of a share of them, `read` from 0 to 1, chosen at random.
+    Every object's size is compared, and the SHA-256 of a share of them, `read` from 0 to 1, chosen at random. Objects
+    go with their rows while the system runs: what differs counts only if its row promises it still, afterwards.
     """
 
     def look_at(kept: Kept) -> str | None:
@@ -108,9 +112,14 @@ def differing_objects(store: ObjectStore, read: float) -> tuple[int, list[str]]:
 
     count, differences = 0, []
     with ThreadPoolExecutor(THREADS) as threads:
-        for some in (some for service in SERVICES for some in _promised(service)):
-            count += len(some)
-            differences += [line for line in threads.map(look_at, some) if line is not None]
+        for service in SERVICES:
+            promised, differing = _promised(service), dict[Kept, str]()
+            while some := list(islice(promised, LOOKED_AT_ONCE)):
+                count += len(some)
+                found = zip(some, threads.map(look_at, some), strict=True)
+                differing |= {kept: line for kept, line in found if line is not None}
+            if differing:
+                differences += [differing[kept] for kept in _promised(service) if kept in differing]
     return count, differences
 
 
@@ -118,16 +127,16 @@ def _counters(rows: sa.Result[tuple[object, ...]]) -> Counters:
     return {(row.project_id, row.scope, row.key): row.value for row in rows}
 
 
-def _promised(service: str) -> Iterator[list[Kept]]:
-    with Database.of(service).session() as session:
-        some: list[Kept] = []
-        for kept in restoring.objects(service, session):
-            some.append(kept)
-            if len(some) == READ_AT_ONCE:
-                yield some
-                some = []
-        if some:
-            yield some
+def _promised(service: str) -> Iterator[Kept]:
+    """What a service's rows promise. It is written down first: looking at the objects may take hours, and neither
+    does the database hold a transaction open for so long, nor could it."""
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as file:
+        with Database.of(service).session() as session:
+            for kept in restoring.objects(service, session):
+                file.write(json.dumps(astuple(kept)) + "\n")
+        file.seek(0)
+        for line in file:
+            yield Kept(*json.loads(line))
 
 
 def _look_at(store: ObjectStore, kept: Kept, read: bool) -> str | None:
