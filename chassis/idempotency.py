@@ -11,18 +11,23 @@ from sqlalchemy.orm import Session
 
 from chassis.tables import idempotency_keys
 from contracts.errors import Problem
-from contracts.message import Message, secrets_of
+from contracts.message import Message, secrets_of, without_secrets
 from contracts.rpc import Command
 
 KEPT = timedelta(hours=24)
 
 
-def once(session: Session, command: Command[Message], run: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """The answer of `run`, or the one it gave before under this key.
+def once(
+    session: Session,
+    command: Command[Message],
+    run: Callable[[], Message],
+    again: Callable[[dict[str, Any]], Message] | None = None,
+) -> dict[str, Any]:
+    """The answer of `run`, or the one it gave before under this key, as plain JSON values.
 
     Key and answer are stored in the session's transaction, with the effect; secrets are not: neither do they tell
-    commands apart, nor are they answered again. Two of the same at once: the second waits for the first. Another
-    command under the key: Problem `idempotency_mismatch`.
+    commands apart, nor are they answered again, unless `again` makes new ones for what was kept of the answer. Two of
+    the same at once: the second waits for the first. Another command under the key: Problem `idempotency_mismatch`.
     """
     method, key = f"{command.service}.{command.method()}", command.idempotency_key
     unkept = {"idempotency_key", *secrets_of(type(command))}
@@ -36,11 +41,11 @@ def once(session: Session, command: Command[Message], run: Callable[[], dict[str
     if kept is not None:
         if bytes(kept.digest) != digest:
             raise Problem("idempotency_mismatch", "Use a new key for a new request.")
-        return dict(kept.answer)
+        return dict(kept.answer) if again is None else again(dict(kept.answer)).model_dump(mode="json")
     answer = run()
-    kept_answer = {name: value for name, value in answer.items() if name not in secrets_of(command.answer)}
-    session.execute(idempotency_keys.insert().values(method=method, key=key, digest=digest, answer=kept_answer))
-    return answer
+    row = {"method": method, "key": key, "digest": digest, "answer": without_secrets(answer)}
+    session.execute(idempotency_keys.insert().values(row))
+    return answer.model_dump(mode="json")
 
 
 def forget_old(session: Session) -> None:

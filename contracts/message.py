@@ -1,7 +1,7 @@
 """The base of every payload that crosses a service boundary."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict
 
@@ -21,6 +21,24 @@ class Strict(BaseModel):
 def secrets_of(model: type[BaseModel]) -> frozenset[str]:
     """The fields of a message that are secrets (declared with `repr=False`): never logged, never kept."""
     return frozenset(name for name, field in model.model_fields.items() if not field.repr)
+
+
+def without_secrets(message: BaseModel) -> dict[str, Any]:
+    """A message as plain JSON values, without its secrets and those of the messages in it."""
+    plain = message.model_dump(mode="json")
+    _leave_out(message, plain)
+    return plain
+
+
+def _leave_out(value: object, plain: Any) -> None:
+    if isinstance(value, BaseModel):
+        for name in secrets_of(type(value)):
+            plain.pop(name, None)
+        for name in plain:
+            _leave_out(getattr(value, name), plain[name])
+    elif isinstance(value, tuple | list):
+        for each, plain_one in zip(value, plain, strict=True):
+            _leave_out(each, plain_one)
 
 
 def _utc(value: datetime) -> datetime:

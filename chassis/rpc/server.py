@@ -84,15 +84,22 @@ def _expired(deadline: object) -> bool:
     return isinstance(deadline, int | float) and time.time() > deadline
 
 
-def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -> Callable[..., Any]:
+Again = Callable[[Session, Any, dict[str, Any]], Message]
+"""`(session, request, what was kept of the answer)` -> the answer, complete once more."""
+
+
+def rpc(
+    method: Callable[..., Any] | None = None, *, transaction: bool = True, again: Again | None = None
+) -> Callable[..., Any]:
     """Make a method of a Service answer the request class that its `request` argument names.
 
     With `transaction` the method is `(self, session, request)`. A command's transaction is the chassis's, is replayed
     under an idempotency key, and is tried again after PostgreSQL's serialization failures and deadlocks; a query has
-    none (Database.reading). Without `transaction` the method is `(self, request)` and opens its own.
+    none (Database.reading). Without `transaction` the method is `(self, request)` and opens its own. `again` completes
+    an answer that is replayed with what is not kept of it, because it is secret or expires (chassis.idempotency).
     """
     if method is None:
-        return functools.partial(rpc, transaction=transaction)
+        return functools.partial(rpc, transaction=transaction, again=again)
     request_type: type[Request[Message]] = get_type_hints(method)["request"]
 
     @functools.wraps(method)
@@ -110,7 +117,9 @@ def rpc(method: Callable[..., Any] | None = None, *, transaction: bool = True) -
                 if _expired(deadline):
                     raise Problem("deadline_exceeded", "The call waited too long before it could start.")
                 parsed = _parse(request_type.of(self.name), request)
-                answer = _run(self, method, parsed) if transaction else method(self, parsed).model_dump(mode="json")
+                answer = (
+                    _run(self, method, parsed, again) if transaction else method(self, parsed).model_dump(mode="json")
+                )
                 outcome = "ok"
                 return answer
             except Problem as problem:
@@ -179,12 +188,14 @@ def _parse(request_type: type[Request[Message]], request: dict[str, Any]) -> Req
         raise Problem("validation_failed", f"{len(faults)} fault(s) in the request.", errors=faults) from None
 
 
-def _run(service: Service, method: Callable[..., Any], request: Request[Any]) -> dict[str, Any]:
+def _run(
+    service: Service, method: Callable[..., Any], request: Request[Any], again: Again | None = None
+) -> dict[str, Any]:
     for attempt in range(1, RETRIES + 1):
         try:
             database = service.database
             with database.reading() if isinstance(request, Query) else database.session() as session:
-                return _answer(service, session, method, request)
+                return _answer(service, session, method, request, again)
         except sa.exc.OperationalError as error:
             if attempt == RETRIES or getattr(error.orig, "sqlstate", None) not in ("40001", "40P01"):
                 raise
@@ -193,12 +204,13 @@ def _run(service: Service, method: Callable[..., Any], request: Request[Any]) ->
 
 
 def _answer(
-    service: Service, session: Session, method: Callable[..., Any], request: Request[Message]
+    service: Service, session: Session, method: Callable[..., Any], request: Request[Message], again: Again | None
 ) -> dict[str, Any]:
-    def run() -> dict[str, Any]:
-        answer: dict[str, Any] = method(service, session, request).model_dump(mode="json")
+    def run() -> Message:
+        answer: Message = method(service, session, request)
         return answer
 
     if isinstance(request, Command) and request.idempotency_key is not None:
-        return idempotency.once(session, request, run)
-    return run()
+        completed = None if again is None else functools.partial(again, session, request)
+        return idempotency.once(session, request, run, completed)
+    return run().model_dump(mode="json")

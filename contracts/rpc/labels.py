@@ -73,7 +73,10 @@ class AssetPage(Message):
 
 
 class UploadPolicy(Message):
-    """A signed permission to upload one object: POST `fields`, then `file`, as multipart/form-data to `url`."""
+    """A signed permission to upload one object: POST `fields`, then `file`, as multipart/form-data to `url`.
+
+    It expires; a command that is sent again is answered with a new one.
+    """
 
     url: str
     fields: dict[str, str]
@@ -94,7 +97,7 @@ class RegisteredAsset(Message):
 
     asset: Asset | None
     data_key: str
-    upload: UploadPolicy | None = None
+    upload: UploadPolicy | None = Field(default=None, repr=False)
     code: str | None = None
     detail: str | None = None
 
@@ -220,7 +223,7 @@ class Upload(Message):
     """A place for a file that an import reads."""
 
     upload: UUID
-    policy: UploadPolicy
+    policy: UploadPolicy = Field(repr=False)
 
 
 class ImportFault(Message):

@@ -65,7 +65,7 @@ class GuidelineUpload(Message):
     """A guideline that is expected, and how to upload it."""
 
     guideline: Guideline
-    upload: UploadPolicy
+    upload: UploadPolicy = Field(repr=False)
 
 
 class GuidelinePage(Message):

@@ -70,7 +70,9 @@ class Labels(Service):
     def list_datasets(self, session: Session, request: ListDatasets) -> DatasetPage:
         return data_library.list_datasets(session, request.cursor, request.limit)
 
-    @rpc
+    @rpc(
+        again=lambda session, request, kept: data_library.registered_again(session, ObjectStore.shared(), request, kept)
+    )
     def register_assets(self, session: Session, request: RegisterAssets) -> RegisteredAssets:
         return data_library.register_assets(session, ObjectStore.shared(), request.dataset, request.items)
 
@@ -146,7 +148,7 @@ class Labels(Service):
     def list_issue_comments(self, session: Session, request: ListIssueComments) -> IssueCommentPage:
         return issues.list_comments(session, request)
 
-    @rpc
+    @rpc(again=lambda session, request, kept: imports.upload_again(session, ObjectStore.shared(), request, kept))
     def create_upload(self, session: Session, request: CreateUpload) -> Upload:
         return imports.create_upload(session, RpcClient.shared(), ObjectStore.shared(), request)
 

@@ -89,7 +89,7 @@ class Projects(Service):
     def add_object_classes(self, session: Session, request: AddObjectClasses) -> Project:
         return projects.add_object_classes(session, request)
 
-    @rpc
+    @rpc(again=lambda session, request, kept: guidelines.upload_again(session, ObjectStore.shared(), request, kept))
     def create_guideline(self, session: Session, request: CreateGuideline) -> GuidelineUpload:
         return guidelines.create_guideline(session, ObjectStore.shared(), request)
 

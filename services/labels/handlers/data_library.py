@@ -9,7 +9,7 @@ can only write an object that nobody reads, and that is swept (chassis.uploads).
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import TypeVar
+from typing import Any, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -31,6 +31,7 @@ from contracts.rpc.labels import (
     DatasetPage,
     Link,
     LinkAsset,
+    RegisterAssets,
     RegisteredAsset,
     RegisteredAssets,
     UploadPolicy,
@@ -130,6 +131,20 @@ def register_assets(
         else:
             answers.append(_registered(asset, draft, dataset.name, store))
     return RegisteredAssets(items=tuple(answers))
+
+
+def registered_again(session: Session, store: ObjectStore, request: RegisterAssets, kept: Any) -> RegisteredAssets:
+    """What `register_assets` has answered, with new policies for what is expected still, and nothing else done."""
+    answered = RegisteredAssets.model_validate(kept).items
+    ids = [item.asset.id for item in answered if item.asset is not None]
+    rows = {row.id: row for row in session.scalars(sa.select(AssetRow).where(AssetRow.id.in_(ids)))}
+    expected = [row for row in rows.values() if row.state == AssetState.REGISTERED]
+    uploads.remember(session, map(attempt_key, expected), UPLOAD_SECONDS)
+    items = []
+    for draft, item in zip(request.items, answered, strict=True):
+        row = None if item.asset is None else rows[item.asset.id]
+        items.append(item if row is None else _registered(row, draft, request.dataset, store))
+    return RegisteredAssets(items=tuple(items))
 
 
 def complete_assets(session: Session, dataset_name: str, ids: Sequence[UUID]) -> AssetPage:
@@ -313,8 +328,10 @@ def _announce_again(asset: AssetRow, draft: AssetDraft, now: datetime) -> bool:
 
 def _registered(asset: AssetRow, draft: AssetDraft, dataset: str, store: ObjectStore) -> RegisteredAsset:
     answer = RegisteredAsset(asset=to_asset(asset, dataset), data_key=asset.data_key)
-    if asset.state != AssetState.STORED:
+    if asset.state == AssetState.REGISTERED:
         return answer.model_copy(update={"upload": _policy(asset, store)})
+    if asset.state == AssetState.REJECTED:
+        return answer
     if asset.size != draft.size or draft.sha256 not in (None, asset.sha256):
         detail = f"Another file is stored as {asset.data_key!r}: {asset.size} bytes, sha256 {asset.sha256}."
         return RegisteredAsset(asset=None, data_key=asset.data_key, code="asset_exists", detail=detail)

@@ -1,6 +1,7 @@
 """Imports as they are asked for and looked at; handlers/importing runs them."""
 
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -44,6 +45,15 @@ def create_upload(session: Session, owners: Owners, store: ObjectStore, request:
         created_at=datetime.now(UTC),
     )
     session.add(row)
+    return _upload(session, store, row)
+
+
+def upload_again(session: Session, store: ObjectStore, request: CreateUpload, kept: Any) -> Upload:
+    """What `create_upload` has answered, with a new policy."""
+    return _upload(session, store, session.get_one(UploadRow, (request.project_id, UUID(kept["upload"]))))
+
+
+def _upload(session: Session, store: ObjectStore, row: UploadRow) -> Upload:
     key = upload_key(row.project_id, row.id)
     uploads.remember(session, [key], UPLOAD_SECONDS)
     policy = store.upload_policy(key, max_size=row.size, min_size=row.size, expires=UPLOAD_SECONDS)

@@ -9,6 +9,7 @@ import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -76,6 +77,15 @@ def create_guideline(session: Session, store: ObjectStore, request: CreateGuidel
         created_at=datetime.now(UTC),
     )
     session.add(row)
+    return _upload(session, store, row)
+
+
+def upload_again(session: Session, store: ObjectStore, request: CreateGuideline, kept: Any) -> GuidelineUpload:
+    """What `create_guideline` has answered, with a new policy; Problem `not_found` if it was deleted meanwhile."""
+    return _upload(session, store, _row(session, request.project_id, UUID(kept["guideline"]["id"])))
+
+
+def _upload(session: Session, store: ObjectStore, row: GuidelineRow) -> GuidelineUpload:
     uploads.remember(session, [upload_key(row)], UPLOAD_SECONDS)
     policy = store.upload_policy(upload_key(row), max_size=row.size, min_size=row.size, expires=UPLOAD_SECONDS)
     return GuidelineUpload(guideline=_to_guideline(row), upload=policy)

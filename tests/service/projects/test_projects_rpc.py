@@ -13,6 +13,7 @@ from contracts.errors import Problem
 from contracts.rpc.projects import (
     AddObjectClasses,
     ChangeProject,
+    CreateGuideline,
     CreateProject,
     GetProject,
     GetProjectCards,
@@ -79,3 +80,13 @@ def test_a_project_under_one_key_is_made_once(projects: RpcClient) -> None:
     assert len({answer.id for answer in answers}) == 1
     with pytest.raises(Problem, match="idempotency_mismatch"):
         projects.call(command.model_copy(update={"description": "another"}), DEADLINE)
+
+
+def test_a_guideline_that_is_asked_for_again_has_a_policy_that_holds(projects: RpcClient) -> None:
+    made = projects.call(CreateProject(name=f"project {uuid4().hex}", actor=ACTOR), DEADLINE)
+    command = CreateGuideline(project_id=made.id, name="a.pdf", size=5, actor=ACTOR, idempotency_key=uuid4().hex)
+    first = projects.call(command, DEADLINE)
+    again = projects.call(command, DEADLINE)
+    assert again.guideline == first.guideline
+    assert again.upload.expires_at > first.upload.expires_at
+    assert again.upload.fields["key"] == first.upload.fields["key"]
