@@ -118,6 +118,8 @@ class Follower:
                 version = message["version"]
                 if version < self._version or (version == self._version and not first):
                     self.wrong.append(f"the stream showed version {version} after {self._version}")
+                if message["cards"]["labeling_status"]["state"] != "ok":
+                    continue  # nobody can say at present: the version is the one that was shown last
                 first, self._version = False, version
                 self.shown = segments(message["cards"])
 

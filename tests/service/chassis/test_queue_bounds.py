@@ -9,7 +9,7 @@ from uuid import UUID, uuid4
 from kombu import Queue
 
 from chassis import outbox
-from chassis.broker import DEAD_LETTERS, RPC_EXCHANGE, connect
+from chassis.broker import OLD_DEAD_LETTERS, RPC_EXCHANGE, connect, dead_letters
 from chassis.consumer import EventConsumer, Subscription
 from chassis.database import Database
 from chassis.relay import Relay
@@ -30,9 +30,13 @@ def test_every_queue_has_a_bound(servers: System, settings_environment: dict[str
     listed = broker_of(servers).control("list_queues", "-p", "labelyard", "--formatter", "json", "name", "policy")
     in_force = {each["name"]: each["policy"] for each in json.loads(listed)}
     bounds = {each["name"]: each["definition"] for each in json.loads(POLICIES.read_text())["policies"]}
-    names = {each.queue for service in SERVICES for each in subscriptions_of_service(service)}
-    for queue in {DEAD_LETTERS, *names, *(f"rpc-{service}" for service in SERVICES)}:
-        assert {"max-length", "max-length-bytes"} <= bounds[in_force[queue]].keys(), queue
+    events = {each.queue for service in SERVICES for each in subscriptions_of_service(service)}
+    dead = {OLD_DEAD_LETTERS, *(dead_letters(service) for service in SERVICES)}
+    calls = {f"rpc-{service}" for service in SERVICES}
+    for kind, queues in {"events": events, "dead-letters": dead, "calls": calls}.items():
+        assert {in_force[queue] for queue in queues} == {kind}
+        assert {"max-length", "max-length-bytes"} <= bounds[kind].keys()
+    assert bounds["dead-letters"]["overflow"] == "reject-publish"  # events have it among their queues' arguments
     assert bounds["calls"]["max-length"] == CALLS
 
 
