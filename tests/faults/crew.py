@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 from kombu import Connection
 
-from chassis.broker import DEAD_LETTERS
+from chassis.broker import OLD_DEAD_LETTERS, dead_letters
 from chassis.settings import SERVICES
 from chassis.topology import subscriptions_of_service
 from deploy.local.system import System
@@ -154,10 +154,11 @@ def nothing_stuck(system: System, failed_before: Mapping[UUID, Any]) -> None:
 def queues(system: System) -> dict[str, int]:
     """How many messages wait in each queue that events and calls come to."""
     names = [each.queue for service in SERVICES for each in subscriptions_of_service(service)]
-    names += [DEAD_LETTERS, *(f"rpc-{service}" for service in SERVICES)]
+    names += [OLD_DEAD_LETTERS, *(dead_letters(service) for service in SERVICES)]
+    names += [f"rpc-{service}" for service in SERVICES]
     with Connection(system.environment["LABELYARD_AMQP_URL"]) as connection:
         channel = connection.default_channel
-        return {name: channel.queue_declare(name, passive=True).message_count for name in names}
+        return {name: channel.queue_declare(name, passive=True).message_count for name in (*names, OLD_DEAD_LETTERS)}
 
 
 def failed_messages(system: System) -> dict[UUID, tuple[Any, ...]]:

@@ -16,7 +16,6 @@ from uuid import UUID, uuid4
 
 from kombu import Connection
 
-from chassis.broker import DEAD_LETTERS
 from chassis.outbox import encode
 from chassis.settings import SERVICES
 from client import Labelyard
@@ -27,7 +26,7 @@ from deploy.local.state import REPOSITORY
 from deploy.local.system import System
 from tests.e2e.support import eventually
 from tests.faults.crew import STEPS, Crew, Kind, database, failed_messages, queues
-from tests.faults.echo import Echo, publish, raw, shuffle
+from tests.faults.echo import Echo, publish, shuffle
 from tests.faults.launch import WINDOWS
 from tests.faults.load import Load
 from tests.faults.proxy import Proxies
@@ -202,25 +201,15 @@ def _killer(crew: Crew, load: Load, _: random.Random) -> None:
 
 
 def _set_aside(system: System, mark: str = "") -> list[bytes]:
-    """The bodies of messages that hold `mark` and could not be handled: kept as failed, or dead letters."""
-    kept = [bytes(row[-1]) for row in failed_messages(system).values()]
-    with Connection(system.environment["LABELYARD_AMQP_URL"]) as connection:
-        channel = connection.channel()
-        while (message := channel.basic_get(DEAD_LETTERS)) is not None:
-            kept.append(raw(message))  # not acknowledged: it is put back
-    return [body for body in kept if mark.encode() in body]
+    """The bodies of messages that hold `mark` and could not be handled."""
+    return [body for *_, body in failed_messages(system).values() if mark.encode() in bytes(body)]
 
 
 def _forget(system: System, mark: str) -> None:
-    """Drops every failed message and dead letter that holds `mark`."""
+    """Drops every failed message that holds `mark`."""
     for service in SERVICES:
         with database(system, service) as connection:
             connection.execute("DELETE FROM failed_messages WHERE position(%s::bytea in body) > 0", [mark.encode()])
-    with Connection(system.environment["LABELYARD_AMQP_URL"]) as connection:
-        channel = connection.channel()
-        while (message := channel.basic_get(DEAD_LETTERS)) is not None:
-            if mark.encode() in raw(message):
-                channel.basic_ack(message.delivery_tag)
 
 
 def _label_changed(project_id: UUID, **state: Any) -> LabelChanged:
