@@ -60,7 +60,7 @@ def declare(connection: Connection | None = None) -> list[str]:
             ).declare()
         Queue(OLD_DEAD_LETTERS, durable=True, queue_arguments={"x-queue-type": "quorum"}, channel=channel).declare()
         for service in SERVICES:
-            dead_letter_queue(dead_letters(service))(channel).declare()
+            declare_queue(open_connection, dead_letter_queue(dead_letters(service)))
         names = []
         for subscription in (each for service in SERVICES for each in subscriptions_of_service(service)):
             declare_queue(open_connection, subscription.declaration())

@@ -8,7 +8,6 @@ from .commands import FAILED, Group
 from .commands.account import login, password, session, token
 from .commands.admin import admin
 from .commands.exports import export
-from .commands.failed import failed  # noqa: F401  # adds itself to `admin`
 from .commands.guidelines import guideline
 from .commands.imports import import_
 from .commands.overview import overview, watch

@@ -4,6 +4,7 @@ import click
 
 from . import Group
 from .counters import counters
+from .failed import failed
 
 
 @click.group(cls=Group)
@@ -11,4 +12,5 @@ def admin() -> None:
     """Look after the installation, for owners and admins."""
 
 
-admin.add_command(counters)
+for command in (counters, failed):
+    admin.add_command(command)

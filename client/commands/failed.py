@@ -9,12 +9,11 @@ from ..api import Labelyard
 from ..output import Output
 from ..types import FailedMessage
 from . import PARTLY_DONE, Group, connect
-from .admin import admin
 
 STATES = click.Choice(["waiting", "given_up"])
 
 
-@admin.group(cls=Group)
+@click.group(cls=Group)
 def failed() -> None:
     """Messages that the services' handlers failed at."""
 
