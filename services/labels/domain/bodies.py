@@ -6,13 +6,18 @@ from typing import Any
 from uuid import UUID
 
 from contracts.body import Body, CategoryAnswer, LabeledObject, Specification
-from contracts.enums import CategoryType
+from contracts.enums import AnnotationType, CategoryType
 from contracts.errors import Problem
 from services.labels.domain.geometry import GeometryError, fit
 
 
-def checked_body(body: Body, specification: Specification, width: int, height: int) -> Body:
+def checked_body(
+    body: Body, specification: Specification, width: int, height: int, present: Body | None = None
+) -> Body:
     """The body as it is stored on an image of `width` by `height` pixels: its geometry clamped.
+
+    What stands in the `present` body may stay, also if its class or category was removed since: the object under its
+    id and class, wherever it is moved, the answer as it is (docs/decisions: removed-classes).
 
     Raises Problem `validation_failed` (an object id twice), `unknown_class`, `unknown_category` or
     `bad_geometry`, which name the object (`object`, its id; `position`, from 0) or the category at fault.
@@ -21,21 +26,27 @@ def checked_body(body: Body, specification: Specification, width: int, height: i
     if twice:
         raise Problem("validation_failed", f"Two objects have the id {twice}.", object=str(twice))
     classes = {cls.id: cls for cls in specification.object_classes}
+    old = {_kind(obj) for obj in present.objects} if present else set()
     objects = []
     for position, obj in enumerate(body.objects):
         where = {"object": str(obj.id), "position": position}
         cls = classes.get(obj.class_id)
-        if cls is None:
+        if cls is None and _kind(obj) not in old:
             raise Problem("unknown_class", f"Object {obj.id} is of class {obj.class_id}.", **where)
-        if cls.annotation_type is not obj.annotation_type:
+        if cls is not None and cls.annotation_type is not obj.annotation_type:
             detail = f"Object {obj.id} is a {obj.annotation_type}, but {cls.name} is a {cls.annotation_type}."
             raise Problem("unknown_class", detail, **where)
         objects.append(_fitted(obj, width, height, where))
     for answer in body.categories.properties:
-        _check_answer(answer, specification)
+        if present is None or answer not in present.categories.properties:
+            _check_answer(answer, specification)
     if _first_repeated(answer.property_id for answer in body.categories.properties):
         raise Problem("unknown_category", "An image category is answered twice.")
     return body.model_copy(update={"objects": objects})
+
+
+def _kind(obj: LabeledObject) -> tuple[UUID, UUID, AnnotationType]:
+    return obj.id, obj.class_id, obj.annotation_type
 
 
 def _fitted(obj: LabeledObject, width: int, height: int, where: Mapping[str, Any]) -> LabeledObject:

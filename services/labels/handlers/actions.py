@@ -103,7 +103,8 @@ def _decided(label: LabelRow, request: ActOnLabel, at: datetime) -> life.Standin
 
 
 def _checked(session: Session, owners: Owners, request: SaveBody, label: LabelRow) -> Body:
-    """The body as it is stored. What the project's copy does not know may only be newer than the copy."""
+    """The body as it is stored. What the project's copy does not know may only be newer than the copy, or was there
+    before it was removed from the project."""
     known = copies.specification(session, owners, request.project_id)
     try:
         return checked_body(request.body, known, label.width, label.height)
@@ -111,7 +112,8 @@ def _checked(session: Session, owners: Owners, request: SaveBody, label: LabelRo
         if problem.code not in ("unknown_class", "unknown_category"):
             raise
     known = copies.specification(session, owners, request.project_id, ask=True)
-    return checked_body(request.body, known, label.width, label.height)
+    present = Body.model_validate(changes.bodies(session, [label]).get(label.id, {}))
+    return checked_body(request.body, known, label.width, label.height, present)
 
 
 def eyes(actor: Actor) -> Viewer:

@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 
 from chassis.ids import new_id
-from contracts.body import ObjectClass, Specification
+from contracts.body import Body, ObjectClass, Specification
 from contracts.enums import AnnotationType, LabelAction, Review, Status
 from contracts.errors import Problem
 from contracts.events import MembershipChanged, ProjectDeleted
@@ -328,6 +328,22 @@ def test_a_class_that_is_newer_than_the_copy_is_asked_for(desk: Desk) -> None:
     assert save(desk, label_id, body, 1).objects == {str(new.id): 1}
     desk.owners.away = True
     assert save(desk, label_id, body, 2).version == 3
+
+
+def test_a_body_with_an_object_of_a_removed_class_can_be_saved_on(desk: Desk) -> None:
+    (label_id,) = desk.labels(1)
+    body = desk.body((1, 1, 5, 5))
+    save(desk, label_id, body, 1)
+    project = desk.owners.projects[desk.project_id]
+    new = ObjectClass(id=new_id(), name="new", annotation_type=AnnotationType.BOX, color="#000000")
+    removed = project.model_copy(update={"specification": Specification(object_classes=(new,)), "version": 2})
+    desk.owners.projects[project.id] = removed
+    with pytest.raises(Problem, match="unknown_class"):  # a copy that is newer than the removal
+        save(desk, label_id, Body(objects=[*desk.body((2, 2, 5, 5), class_id=new_id()).objects]), 2)
+    more = Body(objects=[*body.objects, *desk.body((2, 2, 5, 5), class_id=new.id).objects])
+    assert save(desk, label_id, more, 2).objects == {str(desk.box.id): 1, str(new.id): 1}
+    with pytest.raises(Problem, match="unknown_class"):
+        save(desk, label_id, desk.body((3, 3, 5, 5)), 3)
 
 
 def test_a_restored_project_is_worked_on_at_once(desk: Desk) -> None:

@@ -122,3 +122,38 @@ def test_answers_that_fit_their_category(answers: list[CategoryAnswer]) -> None:
 )
 def test_answers_that_do_not(answers: list[CategoryAnswer]) -> None:
     assert refusal(answers=answers)[0] == "unknown_category"
+
+
+# --- what was removed from the project ---
+
+GONE = ObjectClass(id=uuid4(), name="gone", annotation_type=AnnotationType.BOX, color="#000000")
+GONE_ANSWER = CategoryAnswer(property_id=uuid4(), option_ids=[uuid4()])
+
+
+def test_what_was_there_before_it_was_removed_may_stay() -> None:
+    old = shape(GONE)
+    present = Body(objects=[old], categories=Categories(properties=[GONE_ANSWER]))
+    moved = shape(GONE, x=3, object_id=old.id)
+    body = Body(objects=[shape(CAT), moved], categories=Categories(properties=[GONE_ANSWER]))
+    assert checked_body(body, SPECIFICATION, 10, 10, present) == body
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (Body(objects=[shape(GONE)]), "unknown_class"),
+        (Body(categories=Categories(properties=[GONE_ANSWER])), "unknown_category"),
+    ],
+)
+def test_nothing_new_is_made_of_what_was_removed(body: Body, code: str) -> None:
+    other = CategoryAnswer(property_id=GONE_ANSWER.property_id, option_ids=[uuid4()])
+    present = Body(objects=[shape(GONE)], categories=Categories(properties=[other]))
+    for known in (present, Body(), None):
+        with pytest.raises(Problem, match=code):
+            checked_body(body, SPECIFICATION, 10, 10, known)
+
+
+def test_an_object_does_not_become_one_of_a_removed_class() -> None:
+    old = shape(CAT)
+    with pytest.raises(Problem, match="unknown_class"):
+        checked_body(Body(objects=[shape(GONE, object_id=old.id)]), SPECIFICATION, 10, 10, Body(objects=[old]))
