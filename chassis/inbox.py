@@ -1,4 +1,6 @@
-"""For effects that have no version to compare: each event once."""
+"""For effects that have no version to compare: each event once. No service has such effects yet: their handlers take
+what is newer than what they have.
+"""
 
 from uuid import UUID
 

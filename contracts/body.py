@@ -32,7 +32,9 @@ class CategoryOption(Message):
 
 
 class ImageCategory(Message):
-    """A classification question about a whole image."""
+    """A classification question about a whole image. `required` is for people's eyes: a label is submitted without an
+    answer, too.
+    """
 
     id: UUID
     name: Name

@@ -76,7 +76,10 @@ class GuidelineChanged(EventData):
 
 
 class ProjectPurgeRequested(EventData):
-    """A deleted project does not come back: whoever keeps anything of it forgets it."""
+    """A deleted project does not come back: whoever keeps anything of it forgets it.
+
+    Nobody publishes it yet: deleted projects stay.
+    """
 
     type = "projects.project.purge_requested.v1"
 

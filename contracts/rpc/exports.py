@@ -12,7 +12,9 @@ from contracts.rpc.labels import LabelFilter, Link
 
 
 class Export(Message):
-    """A label export. `size` in bytes; `done` and `total` count labels."""
+    """A label export. `labels` and `objects` are in it, known once its snapshot stands; `size` in bytes and `sha256`
+    are its file's. `failure`: why there is none.
+    """
 
     id: UUID
     project_id: UUID

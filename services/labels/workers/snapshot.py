@@ -173,7 +173,7 @@ def _entry(label: Label, body: dict[str, Any], class_names: dict[str, str]) -> n
         status=Status(label.status),
         review=Review(label.review),
         round=label.round,
-        tags=[str(tag) for tag in label.tags],
+        tags=[str(tag) for tag in label.tags],  # the format wants names; no label has any tags yet
         assignee=None if label.assignee is None else str(label.assignee),
         created_at=label.created_at,
         updated_at=label.updated_at,

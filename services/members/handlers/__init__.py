@@ -1,1 +1,1 @@
-"""Use cases, by aggregate: users, sessions, tokens, memberships."""
+"""Use cases, by aggregate: users, sessions, known devices, guesses at passwords, tokens, memberships."""
