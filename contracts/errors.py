@@ -49,6 +49,11 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "counters_incomplete": (503, "The project's figures are not complete until its counters are rebuilt"),
 }
 
+AWAY: Final = frozenset({"unavailable", "deadline_exceeded", "busy"})
+"""Codes that say "not now": the question itself was fine."""
+
+UNANSWERED: Final = AWAY | {"internal"}
+"""Codes of which a service that asked another one learns nothing: to be asked again later."""
 
 RESERVED: Final = frozenset({"type", "title", "status", "detail", "instance", "code", "correlation_id"})
 """Members that every problem document has; further ones need other names."""

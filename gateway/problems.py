@@ -10,14 +10,15 @@ from werkzeug.exceptions import HTTPException
 
 from chassis.context import correlation_id
 from chassis.logs import get_logger
+from contracts import errors
 from contracts.errors import CODES, Problem
 
 log = get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 
-AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "counters_incomplete"})
-"""Codes that say "not now": the question itself was fine."""
+AWAY = errors.AWAY | {"counters_incomplete"}
+"""Codes that say "not now" to people: the question itself was fine."""
 
 _RETRY_AFTER = {"busy": 1, "unavailable": 2, "deadline_exceeded": 2, "counters_incomplete": 5, "rate_limited": 5}
 

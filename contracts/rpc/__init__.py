@@ -4,7 +4,7 @@ A request class `GetProject` in `contracts.rpc.projects` is the method `get_proj
 """
 
 import re
-from typing import Any, ClassVar, Generic, Self, TypeVar, get_args
+from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args
 
 from pydantic import Field, create_model
 
@@ -68,3 +68,11 @@ class Command(Request[Answer], Generic[Answer]):
     """
 
     idempotency_key: str | None = Field(default=None, max_length=200)
+
+
+class Owners(Protocol):
+    """Those who own what others ask for, as a use case sees them: chassis.rpc.client.RpcClient."""
+
+    def call(self, request: Request[Answer], deadline: float) -> Answer:
+        """The answer within `deadline` seconds, or Problem."""
+        ...

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, Protocol, TypeVar
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -27,7 +27,7 @@ from contracts.enums import CheckKind, JobState
 from contracts.errors import Problem
 from contracts.events import CheckDue
 from contracts.message import Message
-from contracts.rpc import Request
+from contracts.rpc import Owners
 from contracts.rpc.analytics import (
     CheckedProject,
     CheckReport,
@@ -45,8 +45,6 @@ from services.analytics.models import Birth, Label, ProjectVersion
 from services.analytics.models import CounterCheck as CheckRow
 
 log = get_logger()
-
-Answer = TypeVar("Answer", bound=Message)
 
 PART_SECONDS = 3.0
 """How long a part takes on steps."""
@@ -111,14 +109,6 @@ _IS_COMPLETE = sa.text("""
     FROM (SELECT CAST(:project AS uuid) AS project_id, CAST(:made AS timestamptz) AS made_at) AS asked
     LEFT JOIN project_versions USING (project_id) LEFT JOIN birth ON true
 """)
-
-
-class Owners(Protocol):
-    """The service that owns the labels: chassis.rpc.client.RpcClient."""
-
-    def call(self, request: Request[Answer], deadline: float) -> Answer:
-        """The answer within `deadline` seconds, or Problem."""
-        ...
 
 
 class Progress(Message):

@@ -7,7 +7,6 @@ worker assembles the file from that (ExportReady, workers/export.py), and what i
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -30,29 +29,18 @@ from contracts.events import (
     SnapshotFailed,
     SnapshotRequested,
 )
-from contracts.message import Message
-from contracts.rpc import Nothing, Request
+from contracts.rpc import Nothing, Owners
 from contracts.rpc.exports import CreateExport, Export, ExportPage, ListExports, RenameExport
 from contracts.rpc.labels import LabelFilter, Link
 from contracts.rpc.projects import GetProject
 from services.exports import domain
 from services.exports.models import ExportRow, ProjectCopy
 
-Answer = TypeVar("Answer", bound=Message)
-
 LINK_SECONDS = 60
 """How long the address of a file holds."""
 
 DEADLINE = 2.0
 """Seconds to wait for an owner's answer."""
-
-
-class Owners(Protocol):
-    """The services that own what is copied here: chassis.rpc.client.RpcClient."""
-
-    def call(self, request: Request[Answer], deadline: float) -> Answer:
-        """The answer within `deadline` seconds, or Problem."""
-        ...
 
 
 # --- commands and queries ---

@@ -14,10 +14,11 @@ from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
 from contracts.errors import Problem
 from contracts.events import ExportReady
+from contracts.rpc import Owners
 from contracts.snapshots import Manifest, Part
 from formats import native
 from services.exports import handlers
-from services.exports.handlers import Assembled, Assembly, Owners
+from services.exports.handlers import Assembled, Assembly
 
 log = get_logger()
 

@@ -9,11 +9,11 @@ from contracts.body import Body
 from contracts.enums import LabelAction, Status
 from contracts.errors import Problem
 from contracts.permissions import Role
+from contracts.rpc import Owners
 from contracts.rpc.labels import ActOnLabel, Actor, Label, SaveBody, TakeNext, Viewer
 from services.labels.domain import life
 from services.labels.domain.bodies import checked_body
 from services.labels.handlers import changes, copies
-from services.labels.handlers.copies import Owners
 from services.labels.handlers.labels import to_label, visible
 from services.labels.models import Label as LabelRow
 

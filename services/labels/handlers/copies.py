@@ -3,7 +3,6 @@
 A copy that would make a command fail may only be late, so its owner is asked before anything is refused.
 """
 
-from typing import Protocol, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -12,16 +11,13 @@ from sqlalchemy.orm import Session
 
 from contracts.body import Specification
 from contracts.enums import UserState
-from contracts.errors import Problem
+from contracts.errors import UNANSWERED, Problem
 from contracts.events import MembershipChanged, ProjectChanged, ProjectDeleted
-from contracts.message import Message
 from contracts.permissions import ProjectRole, TeamRole
-from contracts.rpc import Request
+from contracts.rpc import Owners
 from contracts.rpc.members import GetRole
 from contracts.rpc.projects import GetProject
 from services.labels.models import MembershipCopy, ProjectCopy
-
-Answer = TypeVar("Answer", bound=Message)
 
 DEADLINE = 2.0
 """Seconds to wait for an owner's answer."""
@@ -31,17 +27,6 @@ WORKERS = frozenset(ProjectRole)
 
 REVIEWERS = frozenset({ProjectRole.REVIEWER, ProjectRole.MANAGER})
 """Who can be given labels to review."""
-
-AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "internal"})
-"""Codes that say nothing of the question: ask again later."""
-
-
-class Owners(Protocol):
-    """The services that own what is copied here: chassis.rpc.client.RpcClient."""
-
-    def call(self, request: Request[Answer], deadline: float) -> Answer:
-        """The answer within `deadline` seconds, or Problem."""
-        ...
 
 
 def project_changed(session: Session, event: ProjectChanged) -> None:
@@ -70,7 +55,7 @@ def specification(session: Session, owners: Owners, project_id: UUID, *, ask: bo
     try:
         project = owners.call(GetProject(project_id=project_id), DEADLINE)
     except Problem as problem:
-        if problem.code not in AWAY:
+        if problem.code not in UNANSWERED:
             raise
         if copy is None:
             raise Problem("unavailable", "The projects service does not answer.") from problem
@@ -97,7 +82,7 @@ def require_role(
     try:
         found = owners.call(GetRole(project_id=project_id, user_id=user_id), DEADLINE)
     except Problem as problem:
-        if problem.code in AWAY:
+        if problem.code in UNANSWERED:
             raise Problem("unavailable", "The members service does not answer.") from problem
         raise
     if found.version:

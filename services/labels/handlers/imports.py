@@ -14,9 +14,9 @@ from chassis.objects import ObjectStore
 from contracts.enums import ImportFormat, JobState, OnError, Status
 from contracts.errors import Problem
 from contracts.events import ImportRequested, TaskChanged
+from contracts.rpc import Owners
 from contracts.rpc.labels import CreateUpload, Import, ImportReport, StartImport, Upload
 from services.labels.handlers import copies
-from services.labels.handlers.copies import Owners
 from services.labels.handlers.data_library import find_dataset
 from services.labels.models import Import as ImportRow
 from services.labels.models import Upload as UploadRow

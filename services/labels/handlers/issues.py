@@ -14,6 +14,7 @@ from chassis import paging
 from chassis.ids import new_id
 from contracts.enums import IssueState
 from contracts.errors import Problem
+from contracts.rpc import Owners
 from contracts.rpc.labels import (
     Actor,
     CommentOnIssue,
@@ -28,7 +29,6 @@ from contracts.rpc.labels import (
 )
 from services.labels.handlers import changes, copies
 from services.labels.handlers.actions import eyes
-from services.labels.handlers.copies import Owners
 from services.labels.handlers.labels import visible
 from services.labels.models import Issue as IssueRow
 from services.labels.models import IssueComment as CommentRow

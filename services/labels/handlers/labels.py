@@ -15,6 +15,7 @@ from contracts.body import Body
 from contracts.enums import AssetState, Review, Status
 from contracts.errors import Problem
 from contracts.events import LabelChanged, LabelState
+from contracts.rpc import Owners
 from contracts.rpc.labels import (
     AddLabels,
     GetHistory,
@@ -32,7 +33,6 @@ from contracts.rpc.labels import (
 )
 from services.labels.domain import life
 from services.labels.handlers import copies
-from services.labels.handlers.copies import Owners
 from services.labels.handlers.data_library import chunks, find_dataset
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Dataset as DatasetRow

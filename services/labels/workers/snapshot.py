@@ -22,6 +22,7 @@ from contracts.body import Specification
 from contracts.enums import Review, Status
 from contracts.errors import Problem
 from contracts.events import SnapshotCompleted, SnapshotFailed, SnapshotRequested
+from contracts.rpc import Owners
 from contracts.rpc.labels import LabelFilter, Viewer
 from contracts.snapshots import Manifest, Part
 from formats import native
@@ -44,7 +45,7 @@ def snapshot(database: Database, event: SnapshotRequested) -> None:
     run(database, event, ObjectStore.shared(), RpcClient.shared())
 
 
-def run(database: Database, event: SnapshotRequested, store: ObjectStore, owners: copies.Owners) -> None:
+def run(database: Database, event: SnapshotRequested, store: ObjectStore, owners: Owners) -> None:
     """`snapshot` with its ports."""
     key = f"snapshots/{event.snapshot_id}/manifest.json"
     outcome: SnapshotCompleted | SnapshotFailed
@@ -87,9 +88,7 @@ def _standing(store: ObjectStore, key: str) -> Manifest | None:
         return None
 
 
-def _write(
-    database: Database, store: ObjectStore, owners: copies.Owners, event: SnapshotRequested, key: str
-) -> Manifest:
+def _write(database: Database, store: ObjectStore, owners: Owners, event: SnapshotRequested, key: str) -> Manifest:
     try:
         chosen = LabelFilter.model_validate(event.filter)
     except ValidationError as error:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Protocol, TypeVar
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -14,10 +13,9 @@ from chassis import outbox, paging
 from chassis.ids import new_id
 from contracts.body import Specification
 from contracts.enums import Visibility
-from contracts.errors import Problem
+from contracts.errors import UNANSWERED, Problem
 from contracts.events import ProjectChanged, ProjectDeleted, ProjectRestored
-from contracts.message import Message
-from contracts.rpc import Request
+from contracts.rpc import Owners
 from contracts.rpc.labels import CountObjects
 from contracts.rpc.projects import (
     AddObjectClasses,
@@ -30,21 +28,8 @@ from contracts.rpc.projects import (
 from services.projects import domain
 from services.projects.models import ProjectRow, RemovedPart
 
-Answer = TypeVar("Answer", bound=Message)
-
 DEADLINE = 5.0
 """Seconds to wait for the labels service, which has to look through a project's labels."""
-
-AWAY = frozenset({"unavailable", "deadline_exceeded", "busy", "internal"})
-"""Codes that say nothing of the question: ask again later."""
-
-
-class Labels(Protocol):
-    """The labels service: chassis.rpc.client.RpcClient."""
-
-    def call(self, request: Request[Answer], deadline: float) -> Answer:
-        """The answer within `deadline` seconds, or Problem."""
-        ...
 
 
 def get_project(session: Session, project_id: UUID, *, deleted: bool = False) -> Project:
@@ -95,7 +80,7 @@ def create_project(session: Session, request: CreateProject) -> Project:
     return _announced(session, row)
 
 
-def change_project(session: Session, labels: Labels, request: ChangeProject) -> Project:
+def change_project(session: Session, labels: Owners, request: ChangeProject) -> Project:
     """Change what is given; Problem `version_required`, `stale_version`, `name_taken`, `validation_failed`.
 
     A specification replaces the present one: what it leaves out is removed, object classes only where no label has
@@ -168,7 +153,7 @@ def _expected(session: Session, request: ChangeProject, *, lock: bool = False) -
     return row
 
 
-def _refuse_used(labels: Labels, project_id: UUID, removed: Sequence[domain.Removed]) -> None:
+def _refuse_used(labels: Owners, project_id: UUID, removed: Sequence[domain.Removed]) -> None:
     # An object that is drawn in this very moment is not seen: it keeps its class's id, which is never given again.
     classes = {str(part.id): part.name for part in removed if part.kind == domain.OBJECT_CLASS}
     if not classes:
@@ -177,7 +162,7 @@ def _refuse_used(labels: Labels, project_id: UUID, removed: Sequence[domain.Remo
         asked = CountObjects(project_id=project_id, class_ids=tuple(UUID(each) for each in classes))
         objects = labels.call(asked, DEADLINE).objects
     except Problem as problem:
-        if problem.code in AWAY:
+        if problem.code in UNANSWERED:
             raise Problem("unavailable", "The labels service does not answer: is the class in use?") from problem
         raise
     used = [{"id": id_, "name": classes[id_], "count": count} for id_, count in objects.items() if count]

@@ -20,15 +20,15 @@ from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
 from contracts.body import Body, Categories, ObjectClass, ObjectClassDraft
 from contracts.enums import AnnotationType, ImportFormat, JobState, LabelAction, OnError, Status
-from contracts.errors import Problem
+from contracts.errors import UNANSWERED, Problem
 from contracts.events import ImportRequested
 from contracts.permissions import Role
+from contracts.rpc import Owners
 from contracts.rpc.labels import Actor
 from contracts.rpc.projects import AddObjectClasses
 from formats.types import ParsedLabel
 from services.labels.domain import life
 from services.labels.handlers import changes, copies
-from services.labels.handlers.copies import Owners
 from services.labels.handlers.data_library import chunks
 from services.labels.handlers.importing.examination import Ready, examine
 from services.labels.handlers.importing.report import Report
@@ -84,7 +84,7 @@ def _take_up(database: Database, store: ObjectStore, owners: Owners, task: Impor
         except _Overtaken:
             log.info("import overtaken", import_id=str(task.id))
         except Problem as problem:
-            if problem.code in copies.AWAY:
+            if problem.code in UNANSWERED:
                 raise  # kept by the consumer, and tried again
             work.fail(str(problem))
 
