@@ -70,15 +70,18 @@ HEARD: Final[tuple[type[EventData], ...]] = (
 HINTS: Final = (CountersChanged,)
 """What is announced rather than published: neither stored nor confirmed, lost without harm."""
 
-QUEUE_ARGUMENTS: Final[Mapping[str, Any]] = {
-    "x-queue-type": "quorum",
-    "x-delivery-limit": 20,
-    "x-dead-letter-exchange": "",
-    "x-dead-letter-routing-key": "dead-letters.v1",
-    "x-dead-letter-strategy": "at-least-once",
-    "x-overflow": "reject-publish",
-}
-"""With what every queue but the gateway's is declared."""
+
+def queue_arguments(queue: str) -> dict[str, Any]:
+    """With what a queue is declared, unless it is the gateway's."""
+    return {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": 20,
+        "x-dead-letter-exchange": "",
+        "x-dead-letter-routing-key": queue.split(".", 1)[0] + ".dead.v1",
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
 
 _GATEWAY: Final = "gateway"
 _BINDING: Final = "0.3.0"
@@ -88,7 +91,7 @@ What Labelyard's services tell one another. Each event is written in the transac
 and published at least once (hints at most once), in no particular order. It carries the new state and, where one \
 thing changed, its version: a receiver takes what is newer than what it has and ignores the rest. A type's fields are \
 only ever added to. A message that cannot be handled is kept by its receiver and tried again; one that kills its \
-receiver goes to the queue dead-letters.v1."""
+receiver, before that can keep it, goes to the dead letters of the receiver's service (`<service>.dead.v1`)."""
 
 
 def consumers(event: type[EventData]) -> list[str]:
@@ -199,7 +202,7 @@ def _queue_channel(queue: str, events: tuple[type[EventData], ...]) -> dict[str,
         "bindingVersion": _BINDING,
     }
     if shared:
-        binding["x-arguments"] = dict(QUEUE_ARGUMENTS)
+        binding["x-arguments"] = queue_arguments(queue)
     told = "A queue of all processes of its kind" if shared else "A queue for each process, named by it"
     return {
         "address": queue if shared else None,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft7Validator, Draft202012Validator
 
-from chassis.broker import quorum_queue
+from chassis.broker import dead_letters
 from chassis.settings import SERVICES
 from chassis.topology import subscriptions_of_service
 from contracts import asyncapi
@@ -79,8 +79,8 @@ def test_the_queues_are_those_of_the_services() -> None:
         queue: set(events) for queue, events in asyncapi.QUEUES.items()
     }
     for each in subscriptions:
-        assert each.declaration().queue_arguments == asyncapi.QUEUE_ARGUMENTS
-    assert quorum_queue("any").queue_arguments == asyncapi.QUEUE_ARGUMENTS
+        assert each.declaration().queue_arguments == asyncapi.queue_arguments(each.queue)
+        assert asyncapi.queue_arguments(each.queue)["x-dead-letter-routing-key"] == dead_letters(each.service)
 
 
 def test_the_gateway_hears_what_the_document_says() -> None:
