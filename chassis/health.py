@@ -4,6 +4,7 @@ The thread does no work of the process, so it answers while every worker is busy
 loop writes, so it also tells when that loop hangs. In eventlet processes it is a real thread all the same.
 """
 
+import contextlib
 import json
 import sys
 import time
@@ -115,6 +116,10 @@ class Health:
                 self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
                 self.wfile.write(body)
+
+            def handle(self) -> None:
+                with contextlib.suppress(ConnectionError):  # who asked did not wait for the answer
+                    super().handle()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Health checks are not worth a line each."""

@@ -11,6 +11,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from client import ApiError, Unreachable
 from deploy.local import access, demo
 from deploy.local.errors import LocalError
 from deploy.local.state import REPOSITORY, State
@@ -60,7 +61,14 @@ def load_demo() -> None:
         raise LocalError("say where: LABELYARD_URL, and LABELYARD_TOKEN with a token of an owner")
     password = os.environ.get("LABELYARD_DEMO_PASSWORD") or secrets.token_urlsafe(12)
     console.print(f"The demo's members sign in as {demo.email(demo.LABELERS[0])} and so on, password {password}")
-    demo.load(url, token, password, console.print)
+    try:
+        demo.load(url, token, password, console.print)
+    except ApiError as error:
+        if error.code == "bad_credentials":
+            raise LocalError("the demo's members have another password: say it in LABELYARD_DEMO_PASSWORD") from error
+        raise LocalError(str(error)) from error
+    except Unreachable as error:
+        raise LocalError(str(error)) from error
 
 
 def empty_analytics() -> None:

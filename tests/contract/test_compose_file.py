@@ -83,7 +83,8 @@ def test_nothing_is_writable_and_nothing_is_privileged(containers: dict[str, dic
 def test_processes_are_watched_restarted_and_given_time_to_end(processes: dict[str, dict[str, Any]]) -> None:
     for name, container in processes.items():
         port = container["environment"]["LABELYARD_HEALTH_PORT"]
-        assert f"http://127.0.0.1:{port}/readyz" in container["healthcheck"]["test"][-1], name
+        probe = container["healthcheck"]["test"][-1]
+        assert f"/dev/tcp/127.0.0.1/{port} " in probe and "GET /readyz " in probe, name
         assert container["restart"] == "unless-stopped", name
         assert seconds(container["stop_grace_period"]) > DRAIN_SECONDS, name
         waits = {each: how["condition"] for each, how in container["depends_on"].items()}
