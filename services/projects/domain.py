@@ -8,7 +8,6 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from contracts.body import (
-    CLASSES_MAX,
     CategoryOption,
     CategoryOptionDraft,
     ImageCategory,
@@ -20,6 +19,9 @@ from contracts.body import (
 )
 from contracts.enums import AnnotationType, CategoryType, DataType
 from contracts.errors import Problem
+
+CLASSES_MAX: Final = 1000
+"""Object classes that a project has at most."""
 
 OBJECT_CLASS: Final = "object class"
 """The kind of a removed object class."""
