@@ -3,10 +3,12 @@
 import base64
 import binascii
 import json
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 from contracts.errors import Problem
+
+Row = TypeVar("Row")
 
 
 def encode(*values: object) -> str:
@@ -24,3 +26,12 @@ def decode(cursor: str, *types: Callable[[str], Any]) -> tuple[Any, ...]:
         return tuple(read(value) for read, value in zip(types, values, strict=True))
     except (ValueError, TypeError, AttributeError, binascii.Error) as error:
         raise Problem("bad_cursor", "Start again without the cursor.") from error
+
+
+def page(found: Iterable[Row], limit: int, key: Callable[[Row], object]) -> tuple[list[Row], str | None]:
+    """The first `limit` of the rows that were found, and the cursor behind them where there are more.
+
+    So one row more than `limit` is asked for. `key`: what the list is sorted by.
+    """
+    rows = list(found)
+    return rows[:limit], encode(key(rows[limit - 1])) if len(rows) > limit else None

@@ -10,10 +10,10 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chassis import failed, outbox, paging
+from chassis.copies import take_newer
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
@@ -84,9 +84,9 @@ def list_exports(session: Session, request: ListExports) -> ExportPage:
     if request.cursor:
         (last,) = paging.decode(request.cursor, UUID)
         query = query.where(ExportRow.id < last)
-    rows = session.scalars(query.order_by(ExportRow.id.desc()).limit(request.limit + 1)).all()
-    more = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    return ExportPage(items=tuple(_to_export(row) for row in rows[: request.limit]), next=more)
+    found = session.scalars(query.order_by(ExportRow.id.desc()).limit(request.limit + 1))
+    rows, more = paging.page(found, request.limit, lambda row: row.id)
+    return ExportPage(items=tuple(map(_to_export, rows)), next=more)
 
 
 def rename_export(session: Session, request: RenameExport) -> Export:
@@ -329,23 +329,7 @@ def _to_export(row: ExportRow) -> Export:
 def _take_project(
     session: Session, project_id: UUID, version: int, *, name: str, specification: Specification, deleted: bool
 ) -> None:
-    statement = insert(ProjectCopy).values(
-        project_id=project_id,
-        version=version,
-        deleted=deleted,
-        name=name,
-        specification=specification.model_dump(mode="json"),
-    )
-    new = statement.excluded
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[ProjectCopy.project_id],
-            set_={
-                "version": new.version,
-                "deleted": new.deleted,
-                "name": new.name,
-                "specification": new.specification,
-            },
-            where=new.version > ProjectCopy.version,
-        )
+    plain = specification.model_dump(mode="json")
+    take_newer(
+        session, ProjectCopy, project_id=project_id, version=version, deleted=deleted, name=name, specification=plain
     )

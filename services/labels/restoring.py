@@ -6,11 +6,12 @@ from itertools import groupby
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
+from chassis.chunks import chunks
 from chassis.restoring import Kept
 from contracts.enums import AssetState
 from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged
 from services.labels.handlers.changes import state
-from services.labels.handlers.data_library import VERIFIED_AT_ONCE, chunks, thumbnail_of
+from services.labels.handlers.data_library import VERIFIED_AT_ONCE, thumbnail_of
 from services.labels.handlers.imports import UNFINISHED
 from services.labels.models import Asset, Import, Label
 

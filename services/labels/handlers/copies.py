@@ -6,9 +6,9 @@ A copy that would make a command fail may only be late, so its owner is asked be
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from chassis.copies import take_newer
 from contracts.body import Specification
 from contracts.enums import UserState
 from contracts.errors import UNANSWERED, Problem
@@ -95,29 +95,9 @@ def require_role(
 def _take_project(
     session: Session, project_id: UUID, version: int, specification: Specification, deleted: bool
 ) -> None:
-    statement = insert(ProjectCopy).values(
-        project_id=project_id,
-        version=version,
-        deleted=deleted,
-        specification=specification.model_dump(mode="json"),
-    )
-    new = statement.excluded
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[ProjectCopy.project_id],
-            set_={"version": new.version, "deleted": new.deleted, "specification": new.specification},
-            where=new.version > ProjectCopy.version,
-        )
-    )
+    plain = specification.model_dump(mode="json")
+    take_newer(session, ProjectCopy, project_id=project_id, version=version, deleted=deleted, specification=plain)
 
 
 def _take_membership(session: Session, project_id: UUID, user_id: UUID, version: int, role: ProjectRole | None) -> None:
-    statement = insert(MembershipCopy).values(project_id=project_id, user_id=user_id, version=version, role=role)
-    new = statement.excluded
-    session.execute(
-        statement.on_conflict_do_update(
-            index_elements=[MembershipCopy.project_id, MembershipCopy.user_id],
-            set_={"version": new.version, "role": new.role},
-            where=new.version > MembershipCopy.version,
-        )
-    )
+    take_newer(session, MembershipCopy, project_id=project_id, user_id=user_id, version=version, role=role)

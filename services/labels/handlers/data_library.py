@@ -6,10 +6,9 @@ names (`stored_key`) and for which no policy was ever given, and removes the att
 can only write an object that nobody reads, and that is swept (chassis.uploads).
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from itertools import islice
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -17,6 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chassis import outbox, paging, uploads
+from chassis.chunks import chunks
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
@@ -55,8 +55,6 @@ ABANDONED = timedelta(seconds=UPLOAD_SECONDS) + uploads.KEPT
 REJECTED_AT_ONCE = 500
 """Abandoned assets that are rejected in one transaction and one event."""
 
-Item = TypeVar("Item")
-
 
 def attempt_key(asset: AssetRow) -> str:
     """Where the present attempt to upload an asset writes."""
@@ -88,9 +86,8 @@ def list_datasets(session: Session, cursor: str | None, limit: int) -> DatasetPa
     query = sa.select(DatasetRow).order_by(DatasetRow.name).limit(limit + 1)
     if cursor:
         query = query.where(DatasetRow.name > paging.decode(cursor, str)[0])
-    rows = session.scalars(query).all()
-    following = paging.encode(rows[limit - 1].name) if len(rows) > limit else None
-    return DatasetPage(items=tuple(_to_dataset(row) for row in rows[:limit]), next=following)
+    rows, following = paging.page(session.scalars(query), limit, lambda row: row.name)
+    return DatasetPage(items=tuple(map(_to_dataset, rows)), next=following)
 
 
 def find_dataset(session: Session, name: str) -> DatasetRow:
@@ -177,9 +174,8 @@ def list_assets(
         query = query.where(AssetRow.state == state)
     if cursor:
         query = query.where(AssetRow.data_key > paging.decode(cursor, str)[0])
-    rows = session.scalars(query).all()
-    following = paging.encode(rows[limit - 1].data_key) if len(rows) > limit else None
-    return AssetPage(items=tuple(to_asset(row, dataset.name) for row in rows[:limit]), next=following)
+    rows, following = paging.page(session.scalars(query), limit, lambda row: row.data_key)
+    return AssetPage(items=tuple(to_asset(row, dataset.name) for row in rows), next=following)
 
 
 def link_asset(session: Session, store: ObjectStore, request: LinkAsset) -> Link:
@@ -254,13 +250,6 @@ def to_asset(row: AssetRow, dataset: str) -> Asset:
         version=row.version,
         created_at=row.created_at,
     )
-
-
-def chunks(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
-    """`items` in lists of at most `size`."""
-    iterator = iter(items)
-    while chunk := list(islice(iterator, size)):
-        yield chunk
 
 
 def _some(ids: Sequence[UUID]) -> list[str]:

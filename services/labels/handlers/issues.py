@@ -96,9 +96,9 @@ def list_issues(session: Session, request: ListIssues) -> IssuePage:
         query = query.where(IssueRow.state == request.state)
     if request.cursor:
         query = query.where(IssueRow.id < paging.decode(request.cursor, UUID)[0])
-    rows = session.scalars(query.order_by(IssueRow.id.desc()).limit(request.limit + 1)).all()
-    following = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    return IssuePage(items=tuple(_to_issue(row) for row in rows[: request.limit]), next=following)
+    found = session.scalars(query.order_by(IssueRow.id.desc()).limit(request.limit + 1))
+    rows, following = paging.page(found, request.limit, lambda row: row.id)
+    return IssuePage(items=tuple(map(_to_issue, rows)), next=following)
 
 
 def list_comments(session: Session, request: ListIssueComments) -> IssueCommentPage:
@@ -108,9 +108,9 @@ def list_comments(session: Session, request: ListIssueComments) -> IssueCommentP
     query = sa.select(CommentRow).where(CommentRow.project_id == request.project_id, CommentRow.issue_id == issue.id)
     if request.cursor:
         query = query.where(CommentRow.id > paging.decode(request.cursor, UUID)[0])
-    rows = session.scalars(query.order_by(CommentRow.id).limit(request.limit + 1)).all()
-    following = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    return IssueCommentPage(items=tuple(_to_comment(row) for row in rows[: request.limit]), next=following)
+    found = session.scalars(query.order_by(CommentRow.id).limit(request.limit + 1))
+    rows, following = paging.page(found, request.limit, lambda row: row.id)
+    return IssueCommentPage(items=tuple(map(_to_comment, rows)), next=following)
 
 
 def _changing(session: Session, owners: Owners, request: OpenIssue | MoveIssue | CommentOnIssue) -> Label:

@@ -10,6 +10,7 @@ from sqlalchemy.dialects.postgresql import UUID as UUID_TYPE
 from sqlalchemy.orm import Session
 
 from chassis import outbox, paging
+from chassis.chunks import chunks
 from chassis.ids import new_id
 from contracts.body import Body
 from contracts.enums import AssetState, Review, Status
@@ -33,7 +34,7 @@ from contracts.rpc.labels import (
 )
 from services.labels.domain import life
 from services.labels.handlers import copies
-from services.labels.handlers.data_library import chunks, find_dataset
+from services.labels.handlers.data_library import find_dataset
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Dataset as DatasetRow
 from services.labels.models import Label as LabelRow
@@ -189,9 +190,9 @@ def list_labels(session: Session, request: ListLabels) -> LabelPage:
     query = sa.select(LabelRow).where(*selected(request.project_id, request.filter, request.viewer))
     if request.cursor:
         query = query.where(LabelRow.id < paging.decode(request.cursor, UUID)[0])
-    rows = session.scalars(query.order_by(LabelRow.id.desc()).limit(request.limit + 1)).all()
-    following = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    items = tuple(to_label(row, request.viewer) for row in rows[: request.limit])
+    found = session.scalars(query.order_by(LabelRow.id.desc()).limit(request.limit + 1))
+    rows, following = paging.page(found, request.limit, lambda row: row.id)
+    items = tuple(to_label(row, request.viewer) for row in rows)
     return LabelPage(items=items, next=following)
 
 
@@ -212,9 +213,9 @@ def get_history(session: Session, request: GetHistory) -> HistoryPage:
     )
     if request.cursor:
         query = query.where(LabelHistory.version < paging.decode(request.cursor, int)[0])
-    rows = session.scalars(query.order_by(LabelHistory.version.desc()).limit(request.limit + 1)).all()
-    following = paging.encode(rows[request.limit - 1].version) if len(rows) > request.limit else None
-    return HistoryPage(items=tuple(_to_entry(row, request.viewer) for row in rows[: request.limit]), next=following)
+    found = session.scalars(query.order_by(LabelHistory.version.desc()).limit(request.limit + 1))
+    rows, following = paging.page(found, request.limit, lambda row: row.version)
+    return HistoryPage(items=tuple(_to_entry(row, request.viewer) for row in rows), next=following)
 
 
 def get_cards(session: Session, project_id: UUID) -> LabelQuick:

@@ -12,13 +12,14 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
+from chassis.chunks import chunks
 from chassis.database import Database
 from chassis.logs import get_logger
 from chassis.objects import ObjectStore
 from chassis.settings import settings
 from contracts.enums import AssetState
 from contracts.events import AssetsCompleted
-from services.labels.handlers.data_library import attempt_key, chunks, publish_assets, stored_key, thumbnail_key
+from services.labels.handlers.data_library import attempt_key, publish_assets, stored_key, thumbnail_key
 from services.labels.handlers.images import Decoded, NotAnImage, decode
 from services.labels.models import Asset
 

@@ -75,9 +75,9 @@ def list_members(
     if cursor:
         (last,) = paging.decode(cursor, UUID)
         query = query.where(MembershipRow.user_id > last)
-    rows = session.execute(query.order_by(MembershipRow.user_id).limit(limit + 1)).all()
-    more = paging.encode(rows[limit - 1][1].id) if len(rows) > limit else None
-    return MemberPage(items=tuple(_to_member(row, user) for row, user in rows[:limit]), next=more)
+    found = session.execute(query.order_by(MembershipRow.user_id).limit(limit + 1))
+    rows, more = paging.page(found, limit, lambda row: row[1].id)
+    return MemberPage(items=tuple(_to_member(row, user) for row, user in rows), next=more)
 
 
 def password_hash_for_new_user(database: Database, passwords: Passwords, request: AddMember) -> str | None:

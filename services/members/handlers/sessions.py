@@ -98,9 +98,9 @@ def list_sessions(
     if cursor:
         (last,) = paging.decode(cursor, UUID)
         query = query.where(SessionRow.id < last)
-    rows = session.scalars(query.order_by(SessionRow.id.desc()).limit(limit + 1)).all()
-    more = paging.encode(rows[limit - 1].id) if len(rows) > limit else None
-    return SessionPage(items=tuple(_to_entry(row, current) for row in rows[:limit]), next=more)
+    found = session.scalars(query.order_by(SessionRow.id.desc()).limit(limit + 1))
+    rows, more = paging.page(found, limit, lambda row: row.id)
+    return SessionPage(items=tuple(_to_entry(row, current) for row in rows), next=more)
 
 
 def revoke_session(session: Transaction, user_id: UUID, session_id: UUID) -> None:

@@ -54,9 +54,9 @@ def list_tokens(session: Session, user_id: UUID, cursor: str | None, limit: int)
     if cursor:
         (last,) = paging.decode(cursor, UUID)
         query = query.where(TokenRow.id < last)
-    rows = session.scalars(query.order_by(TokenRow.id.desc()).limit(limit + 1)).all()
-    more = paging.encode(rows[limit - 1].id) if len(rows) > limit else None
-    return TokenPage(items=tuple(_to_token(row) for row in rows[:limit]), next=more)
+    found = session.scalars(query.order_by(TokenRow.id.desc()).limit(limit + 1))
+    rows, more = paging.page(found, limit, lambda row: row.id)
+    return TokenPage(items=tuple(map(_to_token, rows)), next=more)
 
 
 def revoke_token(session: Session, user_id: UUID, token_id: UUID) -> None:

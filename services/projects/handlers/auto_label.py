@@ -78,9 +78,9 @@ def list_models(session: Session, request: ListAutoLabelModels) -> AutoLabelMode
     query = sa.select(AutoLabelModelRow).where(AutoLabelModelRow.project_id == request.project_id)
     if request.cursor:
         query = query.where(AutoLabelModelRow.id < paging.decode(request.cursor, UUID)[0])
-    rows = session.scalars(query.order_by(AutoLabelModelRow.id.desc()).limit(request.limit + 1)).all()
-    more = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    return AutoLabelModelPage(items=tuple(_to_model(row) for row in rows[: request.limit]), next=more)
+    found = session.scalars(query.order_by(AutoLabelModelRow.id.desc()).limit(request.limit + 1))
+    rows, more = paging.page(found, request.limit, lambda row: row.id)
+    return AutoLabelModelPage(items=tuple(map(_to_model, rows)), next=more)
 
 
 def card(session: Session, project_id: UUID) -> AutoLabel:

@@ -135,9 +135,9 @@ def list_guidelines(session: Session, request: ListGuidelines) -> GuidelinePage:
     )
     if request.cursor:
         query = query.where(GuidelineRow.id < paging.decode(request.cursor, UUID)[0])
-    rows = session.scalars(query.order_by(GuidelineRow.id.desc()).limit(request.limit + 1)).all()
-    more = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    return GuidelinePage(items=tuple(_to_guideline(row) for row in rows[: request.limit]), next=more)
+    found = session.scalars(query.order_by(GuidelineRow.id.desc()).limit(request.limit + 1))
+    rows, more = paging.page(found, request.limit, lambda row: row.id)
+    return GuidelinePage(items=tuple(map(_to_guideline, rows)), next=more)
 
 
 def get_guideline(session: Session, project_id: UUID, guideline_id: UUID) -> Guideline:

@@ -50,9 +50,9 @@ def list_projects(session: Session, request: ListProjects) -> ProjectPage:
     if request.cursor:
         (last,) = paging.decode(request.cursor, UUID)
         query = query.where(ProjectRow.id < last)
-    rows = session.scalars(query.order_by(ProjectRow.id.desc()).limit(request.limit + 1)).all()
-    more = paging.encode(rows[request.limit - 1].id) if len(rows) > request.limit else None
-    return ProjectPage(items=tuple(to_project(row) for row in rows[: request.limit]), next=more)
+    found = session.scalars(query.order_by(ProjectRow.id.desc()).limit(request.limit + 1))
+    rows, more = paging.page(found, request.limit, lambda row: row.id)
+    return ProjectPage(items=tuple(map(to_project, rows)), next=more)
 
 
 def create_project(session: Session, request: CreateProject) -> Project:

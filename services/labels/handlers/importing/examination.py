@@ -8,15 +8,12 @@ from uuid import UUID, uuid5
 
 from pydantic import ValidationError
 
-from contracts.body import Annotation, LabeledObject, ObjectClass
+from contracts.body import OBJECTS_MAX, Annotation, LabeledObject, ObjectClass
 from contracts.enums import AssetState
 from formats.types import ParsedLabel, ParsedObject
 from services.labels.domain.geometry import GeometryError, fit
 from services.labels.handlers.importing.report import Report
 from services.labels.models import Asset
-
-MAX_OBJECTS = 10_000
-"""Objects of one body (contracts.body.Body)."""
 
 _NAMESPACE = UUID("6f2f5a0e-6b53-5c1c-9a58-3d3f6a4d8f10")
 
@@ -48,8 +45,8 @@ def examine(
     if asset.state != AssetState.STORED or asset.width is None or asset.height is None:
         report.fault(label.file, "asset_not_stored", f"the asset {label.data_key!r} is {asset.state}")
         return None
-    if len(label.objects) > MAX_OBJECTS:
-        report.fault(label.file, "too_large", f"more than {MAX_OBJECTS} objects")
+    if len(label.objects) > OBJECTS_MAX:
+        report.fault(label.file, "too_large", f"more than {OBJECTS_MAX} objects")
         return None
     # Folders are left out: the same files, packed another way, are the same objects.
     source = uuid5(_NAMESPACE, f"{project_id}/{asset.id}/{PurePosixPath(label.file).name}")

@@ -13,12 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chassis import outbox
+from chassis.chunks import chunks
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.logs import get_logger
 from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
-from contracts.body import Body, Categories, ObjectClass, ObjectClassDraft
+from contracts.body import CLASSES_MAX, NAME_MAX, Body, Categories, ObjectClass, ObjectClassDraft
 from contracts.enums import AnnotationType, ImportFormat, JobState, LabelAction, OnError, Status
 from contracts.errors import UNANSWERED, Problem
 from contracts.events import ImportRequested
@@ -29,7 +30,6 @@ from contracts.rpc.projects import AddObjectClasses
 from formats.types import ParsedLabel
 from services.labels.domain import life
 from services.labels.handlers import changes, copies
-from services.labels.handlers.data_library import chunks
 from services.labels.handlers.importing.examination import Ready, examine
 from services.labels.handlers.importing.report import Report
 from services.labels.handlers.importing.source import Source
@@ -45,12 +45,6 @@ CHUNK = 200
 SLICE_SECONDS = 600.0
 """How long one delivery of an import works at most, before it hands over to a new one: RabbitMQ takes a delivery away
 that is not acknowledged for 30 minutes (field notes)."""
-
-MAX_CLASSES = 1000
-"""Object classes that one file brings at most."""
-
-MAX_CLASS_NAME = 200
-"""Characters of a class's name (contracts.body.Name)."""
 
 CLASSES_DEADLINE = 10.0
 """Seconds for the projects service to add classes."""
@@ -158,8 +152,8 @@ class _Work:
         for labels in chunks(self._source.labels(report), CHUNK):
             total += len(labels)
             shapes.update((found.class_name, found.annotation_type) for label in labels for found in label.objects)
-            if len(shapes) > MAX_CLASSES:
-                raise Problem("too_large", f"The file has more than {MAX_CLASSES} object classes.")
+            if len(shapes) > CLASSES_MAX:
+                raise Problem("too_large", f"The file has more than {CLASSES_MAX} object classes.")
         drafts = self._drafts(shapes) if self._task.create_classes else []
         if examined:
             # a stand-in for each class that is going to be made: an import that fails makes none
@@ -184,7 +178,7 @@ class _Work:
         return [
             ObjectClassDraft(name=name, annotation_type=kind)
             for name, kind in sorted(kinds.items())
-            if name not in self._classes and len(name) <= MAX_CLASS_NAME
+            if name not in self._classes and len(name) <= NAME_MAX
         ]
 
     def _create_classes(self, drafts: Sequence[ObjectClassDraft]) -> None:
