@@ -1,5 +1,7 @@
 """The tables that the chassis keeps in every service's own database."""
 
+from enum import StrEnum
+
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB, UUID
 
@@ -61,3 +63,8 @@ def attach(target: sa.MetaData) -> None:
     """Make the chassis tables part of a service's metadata, so that its migrations are checked for them too."""
     for table in metadata.sorted_tables:
         table.to_metadata(target)
+
+
+def word(kind: type[StrEnum]) -> sa.Enum:
+    """The type of a column of one of our enumerations, stored as its value."""
+    return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda kind: [each.value for each in kind])

@@ -11,7 +11,16 @@ from pydantic import ConfigDict, Field, StringConstraints, model_validator
 from contracts.enums import AnnotationType, CategoryType
 from contracts.message import Message, Strict
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+NAME_MAX = 200
+"""Characters of a name."""
+
+OBJECTS_MAX = 10_000
+"""Objects of one body."""
+
+CLASSES_MAX = 1000
+"""Object classes of a project."""
+
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX)]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 
@@ -186,7 +195,7 @@ class Categories(Strict):
 class Body(Strict):
     """What was annotated on one asset."""
 
-    objects: list[LabeledObject] = Field(default=[], max_length=10_000)
+    objects: list[LabeledObject] = Field(default=[], max_length=OBJECTS_MAX)
     categories: Categories = Categories()
 
 
@@ -219,7 +228,7 @@ class ImageCategoryDraft(Strict):
 class SpecificationDraft(Strict):
     """A specification as somebody asks for it."""
 
-    object_classes: list[ObjectClassDraft] = Field(default=[], max_length=1000)
+    object_classes: list[ObjectClassDraft] = Field(default=[], max_length=CLASSES_MAX)
     image_categories: list[ImageCategoryDraft] = Field(default=[], max_length=200)
 
 

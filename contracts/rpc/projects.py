@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from contracts.body import Name, ObjectClassDraft, Specification, SpecificationDraft
+from contracts.body import CLASSES_MAX, Name, ObjectClassDraft, Specification, SpecificationDraft
 from contracts.enums import DataType, Visibility
 from contracts.message import Message, Time
 from contracts.rpc import Command, Nothing, Query
@@ -195,7 +195,7 @@ class AddObjectClasses(Command[Project]):
     """Make sure that the project has these classes (by name); those that are there stay as they are."""
 
     project_id: UUID
-    object_classes: tuple[ObjectClassDraft, ...] = Field(max_length=1000)
+    object_classes: tuple[ObjectClassDraft, ...] = Field(max_length=CLASSES_MAX)
     actor: UUID
 
 

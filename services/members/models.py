@@ -1,14 +1,13 @@
 """Tables of the members database."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chassis.tables import attach
+from chassis.tables import attach, word
 from contracts.enums import UserState
 from contracts.permissions import ProjectRole, TeamRole, TokenScope
 
@@ -22,11 +21,6 @@ class Base(DeclarativeBase):
 attach(Base.metadata)
 
 
-def _word(kind: type[StrEnum]) -> sa.Enum:
-    """A column of one of our enumerations, stored as its value."""
-    return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda kind: [each.value for each in kind])
-
-
 class UserRow(Base):
     """A user. `version` rises with every change that others must hear of, ended sessions and tokens too."""
 
@@ -38,8 +32,8 @@ class UserRow(Base):
     email_key: Mapped[str]  # what addresses are compared by: domain.email_key
     name: Mapped[str]
     password_hash: Mapped[str]  # argon2id, with its salt and parameters
-    team_role: Mapped[TeamRole] = mapped_column(_word(TeamRole))
-    state: Mapped[UserState] = mapped_column(_word(UserState))
+    team_role: Mapped[TeamRole] = mapped_column(word(TeamRole))
+    state: Mapped[UserState] = mapped_column(word(UserState))
     version: Mapped[int] = mapped_column(sa.BigInteger)
     created_at: Mapped[datetime]
 
@@ -74,7 +68,7 @@ class TokenRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"))
     name: Mapped[str]
-    scope: Mapped[TokenScope] = mapped_column(_word(TokenScope), server_default="full")
+    scope: Mapped[TokenScope] = mapped_column(word(TokenScope), server_default="full")
     project_id: Mapped[UUID | None]  # the only one that it is for
     secret_hash: Mapped[bytes]
     created_at: Mapped[datetime]
@@ -115,7 +109,7 @@ class MembershipRow(Base):
 
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"), primary_key=True)
-    role: Mapped[ProjectRole | None] = mapped_column(_word(ProjectRole))
+    role: Mapped[ProjectRole | None] = mapped_column(word(ProjectRole))
     version: Mapped[int] = mapped_column(sa.BigInteger)
     since: Mapped[datetime]
 

@@ -8,6 +8,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from contracts.body import (
+    CLASSES_MAX,
     CategoryOption,
     CategoryOptionDraft,
     ImageCategory,
@@ -19,9 +20,6 @@ from contracts.body import (
 )
 from contracts.enums import AnnotationType, CategoryType, DataType
 from contracts.errors import Problem
-
-CLASSES_MAX: Final = 1000
-"""Object classes that a project has at most."""
 
 OBJECT_CLASS: Final = "object class"
 """The kind of a removed object class."""

@@ -1,7 +1,6 @@
 """Tables of the projects database."""
 
 from datetime import datetime
-from enum import StrEnum
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -10,7 +9,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis import uploads
-from chassis.tables import attach
+from chassis.tables import attach, word
 from contracts.enums import DataType, Visibility
 
 
@@ -27,11 +26,6 @@ class Base(DeclarativeBase):
 
 attach(Base.metadata)
 uploads.attach(Base.metadata)
-
-
-def _word(kind: type[StrEnum]) -> sa.Enum:
-    """A column of one of our enumerations, stored as its value."""
-    return sa.Enum(kind, native_enum=False, length=20, values_callable=lambda kind: [each.value for each in kind])
 
 
 class ProjectRow(Base):
@@ -51,8 +45,8 @@ class ProjectRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
     name: Mapped[str]
     description: Mapped[str]
-    data_type: Mapped[DataType] = mapped_column(_word(DataType))
-    visibility: Mapped[Visibility] = mapped_column(_word(Visibility))
+    data_type: Mapped[DataType] = mapped_column(word(DataType))
+    visibility: Mapped[Visibility] = mapped_column(word(Visibility))
     specification: Mapped[dict[str, Any]]  # contracts.body.Specification
     spec_version: Mapped[int] = mapped_column(sa.BigInteger)
     version: Mapped[int] = mapped_column(sa.BigInteger)
