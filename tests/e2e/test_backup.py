@@ -1,12 +1,15 @@
 """A backup of a running system, restored to another one: what was acknowledged is there, and everything agrees."""
 
+import itertools
 import json
 import shutil
 import subprocess
 import sys
+import threading
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,9 +22,10 @@ from client import Labelyard
 from client.types import Export
 from deploy.backup.manifest import Manifest
 from deploy.backup.objects import file_of, read
+from deploy.local.processes import PROCESSES
 from deploy.local.state import REPOSITORY
 from deploy.local.system import System
-from tests.e2e.support import PASSWORD, Team, body, eventually, export, figures, make_team, png, sign_in
+from tests.e2e.support import PASSWORD, Team, body, eventually, export, figures, make_team, png, sign_in, upload
 from tests.support import temporary_system
 
 
@@ -175,3 +179,107 @@ def test_a_backup_says_what_it_holds(restored: Restored) -> None:
         assert (restored.folder / f"{service}.dump").stat().st_size == dump.size
     for each in read(restored.folder).values():
         assert file_of(restored.folder, each.sha256).stat().st_size == each.size
+
+
+class AtWork:
+    """People and workers at their work, each as fast as it goes, until the block ends."""
+
+    def __init__(self, team: Team, finished: list[Export]) -> None:
+        self.team = team
+        self.finished = finished
+        self.done: Counter[str] = Counter()
+        self.stop = threading.Event()
+
+    def label(self, name: str, labels: list[str]) -> None:
+        """Label, submit, and be rejected."""
+        team, api, rosa = self.team, self.team.people[name].api, self.team.people["rosa"].api
+        for number, label in enumerate(itertools.cycle(labels)):
+            if self.stop.is_set():
+                return
+            version = api.label(team.id, label)["version"]
+            api.save_body(team.id, label, version, body([team.class_ids["cell"]] * (number % 4)))
+            api.act(team.id, label, "submit")
+            rosa.act(team.id, label, "reject", comment="Once more.")
+            self.done["labeled"] += 1
+
+    def export(self) -> None:
+        """Make exports, whose snapshots come and go; delete those that had been made before."""
+        api, project_id = self.team.manager, self.team.id
+        while not self.stop.is_set():
+            assert api.await_export(api.create_export(project_id))["state"] == "done"
+            if self.finished:
+                api.delete(f"/projects/{project_id}/exports/{self.finished.pop()['id']}")
+            self.done["exported"] += 1
+
+    def upload(self) -> None:
+        """Upload images, and make labels of them."""
+        for number in itertools.count():
+            if self.stop.is_set():
+                return
+            keys = [f"{number}-{each}.png" for each in range(5)]
+            assets = upload(self.team.owner, f"more of {self.team.id}", keys)
+            self.team.owner.add_labels(self.team.id, assets=[asset["id"] for asset in assets])
+            self.done["uploaded"] += 1
+
+    def is_under_way(self) -> None:
+        assert min(self.done[kind] for kind in ("labeled", "exported", "uploaded")) >= 2, self.done
+
+    @contextmanager
+    def working(self) -> Iterator[None]:
+        half = len(self.team.labels) // 2
+        jobs: list[Callable[[], None]] = [
+            lambda: self.label("lena", self.team.labels[:half]),
+            lambda: self.label("luca", self.team.labels[half:]),
+            self.export,
+            self.upload,
+        ]
+        with ThreadPoolExecutor(len(jobs)) as threads:
+            running = [threads.submit(job) for job in jobs]
+            try:
+                eventually(self.is_under_way)
+                yield
+            finally:
+                self.stop.set()
+                for each in running:
+                    each.result(60)
+
+
+def test_a_backup_made_while_everybody_works_agrees_with_itself(
+    system: System, restored: Restored, tmp_path: Path
+) -> None:
+    folder, target = tmp_path / "backup", restored.target
+    with make_team(system, images=6) as team:
+        for label, name in zip(team.labels, ["lena"] * 3 + ["luca"] * 3, strict=True):
+            team.manager.assign(team.id, label, team.people[name].id)
+        finished = [team.manager.await_export(team.manager.create_export(team.id)) for _ in range(5)]
+        at_work = AtWork(team, finished)
+        with at_work.working():
+            before = Seen.by(team.manager, team.id)
+            done_before = Counter(at_work.done)
+            made = backup(system, "create", folder)
+            assert made.returncode == 0, made.stderr
+            print(f"while the backup was made: {at_work.done - done_before}")
+        after = Seen.by(team.manager, team.id)
+
+    target.stop(*(process.name for process in PROCESSES))
+    back = backup(target, "restore", folder, "--replace")
+    assert back.returncode == 0, back.stderr
+    target.up(say=print)
+    with ExitStack() as stack:
+        manager = sign_in(stack, target, team.people["mara"].email, PASSWORD)
+        now = Seen.by(manager, team.id)
+        assert before.labels.keys() <= now.labels.keys() <= after.labels.keys()
+        for label, history in now.history.items():
+            told, known = ([each["version"] for each in some] for some in (history, after.history[label]))
+            assert told == known[len(known) - len(told) :]  # newest first: nothing in between is missing
+            assert len(told) >= len(before.history.get(label, []))
+            assert now.labels[label]["version"] >= before.labels.get(label, now.labels[label])["version"]
+        for each in manager.exports(team.id):
+            ended = manager.await_export(each)
+            print(f"an export {each['state']} after the restore: {ended['state']} now, {ended.get('failure')}")
+            if ended["state"] == "done":
+                manager.download_export(ended, tmp_path / "export.json")
+            else:
+                assert "snapshot" in (ended["failure"] or "")
+        well = backup(target, "verify", "--read", "100")
+        assert well.returncode == 0, well.stdout + well.stderr
