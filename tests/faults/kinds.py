@@ -55,12 +55,12 @@ def _restart_server(server: str) -> Kind:
 
 
 def _rolling_restart(crew: Crew, load: Load, chance: random.Random) -> None:
-    """Every process is stopped in order and started anew, two at a time; which ones, chance decides."""
+    """Every process is stopped in order and started anew, three at a time; which ones, chance decides."""
     names = chance.sample([process.name for process in PROCESSES], len(PROCESSES))
-    for pair in zip(names[::2], names[1::2], strict=True):
-        with load.fault(*(away for name in pair for away in _away_without(name))):
-            crew.system.stop(*pair)
-            crew.system.start(*pair)
+    for few in zip(names[::3], names[1::3], names[2::3], strict=True):
+        with load.fault(*(away for name in few for away in _away_without(name))):
+            crew.system.stop(*few)
+            crew.system.start(*few)
 
 
 def _away_without(name: str) -> tuple[str, ...]:

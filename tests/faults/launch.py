@@ -107,14 +107,9 @@ def _stop(*_: Any, **__: Any) -> None:
     os.kill(os.getpid(), signal.SIGSTOP)
 
 
-class _Deaf:
-    """A connection that stops the process instead of hearing what the broker says."""
-
-    drain_events = staticmethod(_stop)
-
-
 def _wait_in_vain(publisher: Any, *_: Any) -> None:
-    publisher._connection = _Deaf()
+    """From now on it stops instead of hearing what the broker says."""
+    publisher._connection.drain_events = _stop
 
 
 if __name__ == "__main__":
