@@ -28,6 +28,7 @@ from tests.e2e.support import body, eventually, figures, make_team, png, sign_in
 from tests.support import temporary_system
 
 RELEASED = sorted(path.parent for path in (Path(__file__).parent / "released").glob("*/told.json"))
+VERSION_BEFORE = Path(__file__).parent / "released" / "version-before"
 
 
 def dsn(system: System, service: str) -> str:
@@ -104,22 +105,28 @@ def test_data_of_a_released_version_is_served(folder: Path, tmp_path: Path) -> N
 
 @pytest.fixture(scope="module")
 def previous(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The code of the version before today's: the newest tag below HEAD, or what LABELYARD_TEST_PREVIOUS names."""
-    revision = os.environ.get("LABELYARD_TEST_PREVIOUS") or _newest_tag()
-    if revision is None:
-        pytest.skip("no earlier version is tagged here")
+    """The code of the version before today's: what LABELYARD_TEST_PREVIOUS names, the newest tag below HEAD, or, until
+    a version is tagged, the commit in the file `released/version-before`."""
+    revision = os.environ.get("LABELYARD_TEST_PREVIOUS") or _newest_tag() or VERSION_BEFORE.read_text().strip()
+    if _git("cat-file", "-e", f"{revision}^{{commit}}") is None:
+        pytest.skip(f"the version before, {revision}, is not in this clone: it is a shallow one, or none")
     code = tmp_path_factory.mktemp("previous") / "code"
-    subprocess.run(["git", "-C", REPOSITORY, "worktree", "add", "-q", "--detach", code, revision], check=True)
+    assert _git("worktree", "add", "-q", "--detach", str(code), revision) is not None
+    print(f"the version before: {revision}")
     try:
         yield code
     finally:
-        subprocess.run(["git", "-C", REPOSITORY, "worktree", "remove", "--force", code], check=True)
+        _git("worktree", "remove", "--force", str(code))
 
 
 def _newest_tag() -> str | None:
-    command = ["git", "-C", str(REPOSITORY), "describe", "--tags", "--abbrev=0", "--match=v*", "HEAD^"]
-    found = subprocess.run(command, capture_output=True, text=True, check=False)
-    return found.stdout.strip() if found.returncode == 0 else None
+    return _git("describe", "--tags", "--abbrev=0", "--match=v*", "HEAD^")
+
+
+def _git(*arguments: str) -> str | None:
+    """What git says of this clone; None where it fails."""
+    done = subprocess.run(["git", "-C", str(REPOSITORY), *arguments], capture_output=True, text=True, check=False)
+    return done.stdout.strip() if done.returncode == 0 else None
 
 
 @contextmanager
