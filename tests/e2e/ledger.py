@@ -203,6 +203,7 @@ class Ledger:
     def __init__(self, team: Team) -> None:
         self.team = team
         self._lock = threading.Lock()
+        self._acknowledged = 0
         self._done: dict[str, dict[int, tuple[Attempt, Label]]] = {label: {} for label in team.labels}
         self._unplaced: dict[str, list[Attempt]] = {label: [] for label in team.labels}
         self._doubtful: dict[str, list[Attempt]] = {label: [] for label in team.labels}
@@ -210,8 +211,7 @@ class Ledger:
         self._traced = {label: [Standing()] for label in team.labels}
 
     def __len__(self) -> int:
-        done = sum(len(steps) for steps in self._done.values())
-        return done + sum(len(attempts) for attempts in self._unplaced.values())
+        return self._acknowledged
 
     @property
     def labels(self) -> list[str]:
@@ -238,6 +238,7 @@ class Ledger:
             steps, version = self._done[attempt.label], answer["version"]
             assert version not in steps, f"version {version} was given to {steps[version][0]} and to {attempt}"
             steps[version] = (attempt, answer)
+            self._acknowledged += 1
             latest = self._latest[attempt.label]
             if version > latest.version:
                 known: dict[str, Any] = {name: answer.get(name) for name in ("assignee", "reviewer", "submitter")}
@@ -254,6 +255,7 @@ class Ledger:
         """Writes down one of ISSUES that was answered with success: the answer does not tell the label's version."""
         with self._lock:
             self._unplaced[attempt.label].append(attempt)
+            self._acknowledged += 1
             self._latest[attempt.label] = after(self._latest[attempt.label], attempt)
 
     def doubt(self, attempt: Attempt) -> None:

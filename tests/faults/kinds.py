@@ -253,7 +253,7 @@ def _side_by_side(crew: Crew, load: Load, chance: random.Random) -> None:
     assert _deadlocks(system) == deadlocks
 
 
-HOT = 1500
+HOT = 500
 """Events that wait, so that somebody has to wait behind them."""
 
 

@@ -1,13 +1,14 @@
 """Starts one of Labelyard's processes with a trap in it, so that it can be killed at a moment that tests name.
 
 `python -m tests.faults.launch stop WINDOW ARGUMENTS...`: it stops itself (SIGSTOP) when it reaches the window.
-`python -m tests.faults.launch die PROJECT ARGUMENTS...`: it ends at once (os._exit) when it is to handle an event of
+`python -m tests.faults.launch die PROJECT worker NAME`: it ends at once (os._exit) when it is to handle an event of
 that project, and is there again right away, as often as that takes.
 
 The traps are put into the real code from here, so that there is nothing of them in it.
 """
 
 import ctypes
+import importlib
 import os
 import signal
 import sys
@@ -45,10 +46,12 @@ def stop_at(window: str) -> None:
             sys.exit(f"there is no window {window}, only {WINDOWS}")
 
 
-def die_of(project_id: str) -> None:
+def die_of(project_id: str, worker: str) -> None:
     """Runs what follows in one child after the other, each of which dies of the project's events."""
     import chassis.process  # noqa: F401  # so that a child has it when it begins
 
+    service, _, name = worker.partition(".")
+    importlib.import_module(f"services.{service}.workers.{name}")
     while child := os.fork():
         _, status = os.waitpid(child, 0)
         if not os.WIFEXITED(status) or os.WEXITSTATUS(status) != KILLED:
@@ -122,5 +125,5 @@ if __name__ == "__main__":
     if trap == "stop":
         stop_at(what)
     else:
-        die_of(what)
+        die_of(what, arguments[1])
     main(arguments)

@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from pathlib import Path
 from typing import Any, Self
+from uuid import uuid4
 
 import httpx
 
@@ -300,10 +301,11 @@ class Load:
             else each
             for each in ideas
         ]
-        opened = Attempt(person, label, "open_issue")
-        ideas.append(replace(opened, comment=opened.key))
-        ideas += [Attempt(person, label, "resolve_issue", issue=issue) for issue in self._issues.get(label, [])[:1]]
         chance.shuffle(ideas)
+        issues = [Attempt(person, label, "open_issue", comment=str(uuid4()))]
+        issues += [Attempt(person, label, "resolve_issue", issue=issue) for issue in self._issues.get(label, [])[:1]]
+        if chance.random() < 0.1:  # they are always allowed: else little else would be done
+            ideas.insert(0, chance.choice(issues))
         sensible = (each for each in ideas if not faults(standing, each))
         return next(sensible, ideas[0]) if chance.random() < 0.9 else ideas[0]
 
