@@ -2,11 +2,12 @@
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import click
+from rich import box
 from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
@@ -17,6 +18,7 @@ from rich.progress import (
     Task,
     TextColumn,
 )
+from rich.table import Table
 from rich.text import Text
 
 from . import uploads
@@ -80,6 +82,20 @@ def duration(seconds: int) -> str:
         if seconds > length:
             return f"{math.ceil(seconds / length)} {unit}s"
     return "a second" if seconds <= 1 else f"{seconds} seconds"
+
+
+def listing(*heads: str, right: Collection[str] = (), width: int = 36) -> Table:
+    """A list of things, each `named` in the first column, which is as wide as an id. Nothing is cut off."""
+    table = Table(box=box.SIMPLE_HEAD)
+    for head in heads:
+        least = width if head == heads[0] else max(map(len, head.split()))
+        table.add_column(head, justify="right" if head in right else "left", overflow="fold", min_width=least)
+    return table
+
+
+def named(name: str, *lines: str) -> Text:
+    """A name, and below it what may be copied or is long: its id before all."""
+    return Text.assemble(name, *((f"\n{line}", "dim") for line in lines))
 
 
 class _Count(ProgressColumn):

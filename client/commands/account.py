@@ -7,12 +7,10 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 import click
-from rich import box
-from rich.table import Table
 
 from .. import credentials
 from ..api import Labelyard
-from ..output import Command, Output
+from ..output import Command, Output, listing, named
 from ..types import TokenScope
 from . import Group, connect, the_project
 
@@ -63,10 +61,10 @@ def list_sessions(output: Output) -> None:
     """List your sessions, newest first."""
     with connect() as api:
         found = list(api.sessions())
-    table = _table("Device", "Since", "Last used", "Id")
+    table = listing("Device", "Since", "Last used")
     for each in found:
         device = each["device"] or "unknown"
-        table.add_row(device, _moment(each["created_at"]), _moment(each["last_used_at"]), each["id"])
+        table.add_row(named(device, each["id"]), _moment(each["created_at"]), _moment(each["last_used_at"]))
     output.result(found, table if found else "You are signed in nowhere.")
 
 
@@ -115,10 +113,12 @@ def list_tokens(output: Output) -> None:
     """List your tokens, newest first."""
     with connect() as api:
         found = list(api.tokens())
-    table = _table("Token", "Scope", "Project", "Last used", "Expires", "Id")
+    table = listing("Token", "Scope", "Last used", "Expires")
     for each in found:
-        used, end = _moment(each.get("last_used_at"), "never"), _moment(each.get("expires_at"), "never")
-        table.add_row(each["name"], each["scope"], each.get("project_id") or "all", used, end, each["id"])
+        used, end = _moment(each.get("last_used_at"), "never"), _moment(each.get("expires_at"), "never")[:10]
+        project_id = each.get("project_id")
+        only = ("only for the project", project_id) if project_id else ()
+        table.add_row(named(each["name"], each["id"], *only), each["scope"], used, end)
     output.result(found, table if found else "You have no tokens.")
 
 
@@ -138,13 +138,6 @@ def _ask(what: str, *, twice: bool = False) -> str:
         answer: str = click.prompt(what, hide_input=True, err=True, confirmation_prompt=twice)
         return answer
     return sys.stdin.readline().rstrip("\n")
-
-
-def _table(*heads: str) -> Table:
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in heads:
-        table.add_column(head, no_wrap=head == "Id")
-    return table
 
 
 def _moment(time: str | None, missing: str = "") -> str:

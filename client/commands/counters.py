@@ -100,7 +100,7 @@ def _drawn(check: CounterCheck, names: dict[str, str]) -> RenderableType:
 def _project(found: CheckedProject, name: str) -> list[RenderableType]:
     labels = Table(title=f"{name} ({found['project_id']})", title_justify="left", title_style="bold", box=None)
     for head in ("Labels", "Are", "Ids"):
-        labels.add_column(head, justify="right" if head == "Labels" else "left", overflow="fold")
+        labels.add_column(head, justify="right" if head == "Labels" else "left", no_wrap=head == "Ids")
     if not found["complete"]:
         labels.add_row("", "not complete: the database was begun anew", "")
     for kind, words in _KINDS.items():
@@ -121,5 +121,4 @@ def _project(found: CheckedProject, name: str) -> list[RenderableType]:
 
 
 def _listed(some: FoundLabels) -> str:
-    ids = ", ".join(some["ids"][:SHOWN])
-    return ids if some["count"] <= SHOWN else f"{ids}, …"
+    return "\n".join([*some["ids"][:SHOWN], *(["…"] if some["count"] > SHOWN else [])])

@@ -1,12 +1,11 @@
 """labelyard admin failed list, show, replay, drop"""
 
 import click
-from rich import box
 from rich.table import Table
 from rich.text import Text
 
 from ..api import Labelyard
-from ..output import Output
+from ..output import Output, listing, named
 from ..types import FailedMessage
 from . import PARTLY_DONE, Group, connect
 
@@ -29,18 +28,13 @@ def list_(output: Output, service: str | None, queue: str | None, kind: str | No
     away: set[str] = set()
     with connect() as api:
         found = list(api.failed(service=service, queue=queue, kind=kind, state=state, away=away.add))
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in ("Message", "Queue", "Type", "State", "Tries", "Since", "Reason"):
-        table.add_column(head, justify="right" if head == "Tries" else "left", no_wrap=head == "Message")
+    table = listing("Message", "State", "Tries", "Since", right=("Tries",), width=46)
     for each in found:
         table.add_row(
-            Text(f"{each['service']}/{each['id']}"),
-            Text(each["queue"]),
-            Text(each["type"]),
+            named(f"{each['service']}/{each['id']}", each["queue"], each["type"], each["reason"][:200]),
             each["state"].replace("_", " "),
             str(each["attempts"]),
-            each["failed_at"][:19],
-            Text(each["reason"][:200]),
+            each["failed_at"][:19].replace("T", "\n"),
         )
     drawn = table if found else "No failed messages."
     output.result({"items": found, "unavailable": sorted(away)}, drawn)

@@ -3,10 +3,8 @@
 from pathlib import Path
 
 import click
-from rich import box
-from rich.table import Table
 
-from ..output import Output
+from ..output import Output, listing, named
 from . import Group, connect, the_project
 
 
@@ -34,12 +32,9 @@ def list_(output: Output, project: str) -> None:
     """List a project's guidelines, newest first. PROJECT: its name or id."""
     with connect() as api:
         found = list(api.guidelines(the_project(api, project)["id"]))
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in ("Guideline", "Pages", "Bytes", "Id"):
-        right = head in ("Pages", "Bytes")
-        table.add_column(head, justify="right" if right else "left", no_wrap=head == "Id")
+    table = listing("Guideline", "Pages", "Bytes", right=("Pages", "Bytes"))
     for each in found:
-        table.add_row(each["name"], f"{each.get('pages') or 0:,}", f"{each['size']:,}", each["id"])
+        table.add_row(named(each["name"], each["id"]), f"{each.get('pages') or 0:,}", f"{each['size']:,}")
     output.result(found, table if found else "No guidelines yet: `labelyard guideline upload` adds one.")
 
 

@@ -1,10 +1,8 @@
 """labelyard project create, list, delete, restore"""
 
 import click
-from rich import box
-from rich.table import Table
 
-from ..output import Output
+from ..output import Output, listing, named
 from ..types import ObjectClassDraft
 from . import Group, connect, the_project
 
@@ -77,13 +75,11 @@ def list_(output: Output, deleted: bool) -> None:
     """List the projects that you may see, newest first."""
     with connect() as api:
         projects = list(api.projects(deleted=deleted))
-    table = Table(box=box.SIMPLE_HEAD)
-    for head in ("Project", "Labels", "Submitted", "Reviewed", "Role", "Id"):
-        right = head in ("Labels", "Submitted", "Reviewed")
-        table.add_column(head, justify="right" if right else "left", no_wrap=head == "Id")
+    counted = ("Labels", "Submitted", "Reviewed")
+    table = listing("Project", *counted, "Role", right=counted)
     for each in projects:
         counters = each.get("counters") or {}
         figures = (f"{counters[key]:,}" if key in counters else "–" for key in ("total", "submitted", "reviewed"))
-        table.add_row(each["name"], *figures, each["role"], each["id"])
+        table.add_row(named(each["name"], each["id"]), *figures, each["role"])
     none = "No deleted projects." if deleted else "No projects yet: `labelyard project create NAME` makes one."
     output.result(projects, table if projects else none)

@@ -88,6 +88,29 @@ def test_tokens_are_made_listed_and_revoked(signed_in: Server, capsys: Any) -> N
     assert cli.run(["token", "revoke", "t"]) == 0
 
 
+def test_lists_cut_nothing_off_in_a_narrow_terminal(
+    signed_in: Server, capsys: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    project = {**PROJECT, "id": "0" * 35 + "1", "name": "Cells of the third batch"}
+    token = {"id": "0" * 35 + "2", "name": "nightly-export", "scope": "write", "project_id": project["id"]}
+    times = {"last_used_at": "2026-01-01T09:30:00Z", "expires_at": "2027-12-31T09:30:00Z"}
+    failed = {**FAILED, "id": "0" * 35 + "3", "service": "analytics"}
+    signed_in.on("GET", "/projects", Answer(200, {"items": [project], "next": None}))
+    signed_in.on("GET", "/me/tokens", Answer(200, {"items": [{**token, **times}], "next": None}))
+    signed_in.on("GET", "/admin/failed", Answer(200, {"items": [failed], "next": None, "unavailable": []}))
+    for arguments in (["project", "list"], ["token", "list"], ["admin", "failed", "list"]):
+        assert cli.run(arguments) == 0
+    said = capsys.readouterr().out
+    for whole in (
+        project["name"], project["id"], "Submitted", "Reviewed", "1,364", "manager",
+        token["name"], token["id"], "write", "Last used", "2027-12-31",
+        f"analytics/{failed['id']}", FAILED["queue"], FAILED["type"], FAILED["reason"], "given up",
+    ):  # fmt: skip
+        assert whole in said
+    assert "…" not in said
+
+
 def test_sessions_are_listed_and_revoked(signed_in: Server, capsys: Any) -> None:
     moments = dict.fromkeys(("created_at", "last_used_at", "expires_at"), "2026-01-01T00:00:00Z")
     entry = {"id": "s", "device": "[a browser]", "current": False, **moments}
