@@ -25,10 +25,12 @@ logs: ## follow the logs; NAME=gateway for one process
 	@$(INSTALLED); $(PYTHON) -m deploy.local logs $(NAME)
 
 backup: ## copy databases and objects to the new folder DIR
-	@$(INSTALLED); $(PYTHON) -m deploy.backup --local create $(DIR)
+	@$(INSTALLED); test -n "$(DIR)" || { echo "where to? make backup DIR=..., a folder that is new or empty" >a folder that is not there yet" >&22; exit 1; }
+	@$(PYTHON) -m deploy.backup --local create $(DIR)
 
 restore: ## bring the system back to the backup in DIR; what it holds now is lost; then make up
 	@$(INSTALLED); test -n "$(DIR)" || { echo "which backup? make restore DIR=..." >&2; exit 1; }
+	@test -f "$(DIR)/manifest.json" || { echo "$(DIR) holds no backup, or one that did not come to its end" >&2; exit 1; }
 	@$(PYTHON) -m deploy.local down && $(PYTHON) -m deploy.backup --local restore --replace $(DIR)
 
 verify: ## compare counters with labels, and objects with what promises them

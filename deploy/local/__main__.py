@@ -1,4 +1,4 @@
-"""`python -m deploy.local up|demo|empty-analytics|down|status|logs`: what `make` calls."""
+"""`python -m deploy.local up|demo|empty-analytics|down|status|logs`: what `make` calls. And `run`, for operators."""
 
 import argparse
 import os
@@ -14,6 +14,7 @@ from rich.table import Table
 from client import ApiError, Unreachable
 from deploy.local import access, demo
 from deploy.local.errors import LocalError
+from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.state import REPOSITORY, State
 from deploy.local.system import System
 
@@ -120,6 +121,23 @@ def logs(names: list[str]) -> None:
     subprocess.run(["tail", "-n", "20", "-F", *files], check=False)
 
 
+def run(command: list[str]) -> int:
+    """Runs a command with the running system's settings, as `python -m chassis tell labels`; or its `rabbitmqctl`."""
+    system = _running()
+    if command[0] == "rabbitmqctl":
+        broker = next((server for server in system.servers if isinstance(server, RabbitMQ)), None)
+        if broker is None:
+            raise LocalError("the broker is not one of ours: LABELYARD_AMQP_URL is set")
+        sys.stdout.write(broker.control(*command[1:]))
+        return 0
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
+    try:
+        environment = os.environ | system.environment | {"PATH": path}
+        return subprocess.run(command, env=environment, check=False).returncode
+    except OSError as error:
+        raise LocalError(f"{command[0]}: {error.strerror}") from error
+
+
 def _running() -> System:
     state = State.load(HOME)
     if state is None or not (system := System(state, os.environ)).supervisor.pid():
@@ -137,6 +155,9 @@ def main() -> int:
     commands.add_parser("down", help=down.__doc__).add_argument("--purge", action="store_true")
     commands.add_parser("status", help=status.__doc__)
     commands.add_parser("logs", help=logs.__doc__).add_argument("names", nargs="*")
+    running = commands.add_parser("run", help=run.__doc__)
+    running.add_argument("program")
+    running.add_argument("arguments", nargs=argparse.REMAINDER)
     arguments = parser.parse_args()
     try:
         match arguments.command:
@@ -152,6 +173,8 @@ def main() -> int:
                 return status()
             case "logs":
                 logs(arguments.names)
+            case "run":
+                return run([arguments.program, *arguments.arguments])
     except LocalError as error:
         print(f"labelyard: {error}", file=sys.stderr)
         return 1
