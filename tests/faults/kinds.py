@@ -230,9 +230,8 @@ def _side_by_side(crew: Crew, load: Load, chance: random.Random) -> None:
     with ExitStack() as stack:
         stack.enter_context(load.fault())
         echo = stack.enter_context(Echo(url, chance))
-        for _ in range(3):
-            stack.enter_context(started(system, "chassis", *ARGUMENTS["projector"]))
         load.worked(2 * STEPS)
+        system.stop("projector")  # until there is a queue: an idle machine's projectors would never let it grow
 
         def flood() -> None:
             with Connection(url) as connection:
@@ -244,6 +243,9 @@ def _side_by_side(crew: Crew, load: Load, chance: random.Random) -> None:
         flooding = stack.enter_context(ThreadPoolExecutor(1)).submit(flood)
         stack.callback(over.set)
         eventually(lambda: hold(queues(system)["analytics.projector.v1"] >= HOT, "the project is not hot yet"))
+        for _ in range(3):
+            stack.enter_context(started(system, "chassis", *ARGUMENTS["projector"]))
+        system.start("projector")
         cold = owner.create_project(f"cold {uuid4().hex[:12]}")["id"]
         asset = next(iter(crew.team.manager.labels(crew.team.id)))["asset_id"]
         owner.add_labels(cold, assets=[asset])
