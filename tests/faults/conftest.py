@@ -9,7 +9,7 @@ from deploy.local.processes import PROCESSES
 from deploy.local.system import System
 from tests.e2e.support import Team, make_team
 from tests.faults.crew import Crews, make_crew, new_seed
-from tests.faults.support import all_ready
+from tests.faults.support import all_asked, all_ready
 
 
 @pytest.fixture
@@ -33,3 +33,4 @@ def everything_back(system: System) -> Iterator[None]:
     system.supervisor.start(server.name for server in system.servers)
     system.supervisor.start(process.name for process in PROCESSES)
     all_ready(system)
+    all_asked(system)

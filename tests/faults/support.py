@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from client import Labelyard
 from deploy.local.processes import PROCESSES
 from deploy.local.system import System
 from tests.e2e.support import Team, eventually
@@ -44,6 +45,13 @@ def all_ready(system: System) -> None:
     """Waits until every process says that it is ready."""
     for process in PROCESSES:
         eventually(lambda name=process.name: hold(system.is_ready(name), f"{name} is not ready"))  # type: ignore[misc]
+
+
+def all_asked(system: System) -> None:
+    """Waits until the gateway asks every service again, which is a moment after one that was away is ready."""
+    with Labelyard(system.url) as owner:
+        owner.login(*system.owner)
+        eventually(lambda: hold(owner.get("/admin/failed")["unavailable"] == [], "a service is not asked"))
 
 
 def kill(system: System, name: str) -> None:
