@@ -25,7 +25,7 @@ logs: ## follow the logs; NAME=gateway for one process
 	@$(INSTALLED); $(PYTHON) -m deploy.local logs $(NAME)
 
 backup: ## copy databases and objects to the new folder DIR
-	@$(INSTALLED); test -n "$(DIR)" || { echo "where to? make backup DIR=..., a folder that is new or empty" >a folder that is not there yet" >&22; exit 1; }
+	@$(INSTALLED); test -n "$(DIR)" || { echo "where to? make backup DIR=..., a folder that is not there yet" >&2; exit 1; }
 	@$(PYTHON) -m deploy.backup --local create $(DIR)
 
 restore: ## bring the system back to the backup in DIR; what it holds now is lost; then make up
