@@ -7,6 +7,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from pydantic_core import to_json
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from chassis.tables import idempotency_keys
@@ -32,19 +33,17 @@ def once(
     method, key = f"{command.service}.{command.method()}", command.idempotency_key
     unkept = {"idempotency_key", *secrets_of(type(command))}
     digest = hashlib.sha256(to_json(command.model_dump(mode="json", exclude=unkept))).digest()
-    session.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtextextended(f"{method} {key}", 0))))
-    kept = session.execute(
-        sa.select(idempotency_keys.c.digest, idempotency_keys.c.answer)
-        .where(idempotency_keys.c.method == method)
-        .where(idempotency_keys.c.key == key)
-    ).first()
-    if kept is not None:
+    this = sa.and_(idempotency_keys.c.method == method, idempotency_keys.c.key == key)
+    # The row comes first, so that the primary key makes the second of two wait: nobody sees it without its answer.
+    first = insert(idempotency_keys).values(method=method, key=key, digest=digest, answer={})
+    taken = session.execute(first.on_conflict_do_nothing().returning(idempotency_keys.c.at)).first()
+    if taken is None:
+        kept = session.execute(sa.select(idempotency_keys.c.digest, idempotency_keys.c.answer).where(this)).one()
         if bytes(kept.digest) != digest:
             raise Problem("idempotency_mismatch", "Use a new key for a new request.")
         return dict(kept.answer) if again is None else again(dict(kept.answer)).model_dump(mode="json")
     answer = run()
-    row = {"method": method, "key": key, "digest": digest, "answer": without_secrets(answer)}
-    session.execute(idempotency_keys.insert().values(row))
+    session.execute(idempotency_keys.update().where(this).values(answer=without_secrets(answer)))
     return answer.model_dump(mode="json")
 
 
