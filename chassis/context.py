@@ -6,10 +6,12 @@ from contextvars import ContextVar
 from datetime import UTC, datetime
 
 from chassis.ids import new_id
+from contracts.principals import Claims
 
 _correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 _since: ContextVar[datetime | None] = ContextVar("since", default=None)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+_principal: ContextVar[Claims | None] = ContextVar("principal", default=None)
 
 
 def correlation_id() -> str:
@@ -51,3 +53,21 @@ def due(deadline: float | None) -> Iterator[None]:
         yield
     finally:
         _deadline.reset(token)
+
+
+def principal() -> Claims | None:
+    """Who the work at hand is done for, as its issuer signed it; None: for nobody, as a sweep or a fact that is told.
+
+    In a service's handler: of the call that it answers, or of the order that its consumer took.
+    """
+    return _principal.get()
+
+
+@contextmanager
+def acting_for(principal: Claims | None) -> Iterator[None]:
+    """What is done inside is done for `principal`: calls to services and orders say so, signed by this process."""
+    token = _principal.set(principal)
+    try:
+        yield
+    finally:
+        _principal.reset(token)
