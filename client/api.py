@@ -54,6 +54,10 @@ def _nothing(done: int, total: int) -> None:
     """The progress of somebody who does not want to know."""
 
 
+def _take(asset: Asset) -> None:
+    """Of somebody who is content with the count of what is stored."""
+
+
 def _no_matter(why: ApiError | Unreachable) -> None:
     """The trouble of somebody who waits anyway."""
 
@@ -328,14 +332,16 @@ class Labelyard:
         paths: Mapping[str, Path],
         *,
         progress: Progress = _nothing,
+        stored: Callable[[Asset], None] = _take,
         patience: float = 120.0,
     ) -> UploadSummary:
         """Upload files by data key, eight at a time, and wait until the server has verified them.
 
         What is stored already is not sent again. A file that fails does not stop the others: the summary
-        names it and says why. `patience`: how many seconds the server may go without verifying any.
+        names it and says why. `stored` is told each asset, in any order, as soon as the server has verified it.
+        `patience`: how many seconds the server may go without verifying any.
         """
-        return Uploading(self, dataset, paths, progress).run(patience)
+        return Uploading(self, dataset, paths, progress, stored).run(patience)
 
     # --- Labels -------------------------------------------------------------------------------------
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 BATCH = 200  # files in one request
 PARALLEL = 8  # uploads at a time
+UNVERIFIED = 2_000  # files that the server may be behind with before it is waited for
+NAMED = 1_000  # failures that a summary names, as an import's report does; more are counted
 Progress = Callable[[int, int], None]
 """Is told how many are done of how many, again and again."""
 T = TypeVar("T")
@@ -37,15 +40,20 @@ class UploadFailure:
 
 @dataclass
 class UploadSummary:
-    """What became of many files. `present`: how many of the `stored` assets were stored before."""
+    """What became of many files: how many assets are `stored`, how many of these were before (`present`), how many
+    files `failed`, and the first NAMED of these failures.
+    """
 
-    stored: list[Asset] = field(default_factory=list)
+    stored: int = 0
     present: int = 0
+    failed: int = 0
     failures: list[UploadFailure] = field(default_factory=list)
 
     def fail(self, data_key: str, code: str, detail: str) -> None:
         """Note a failure."""
-        self.failures.append(UploadFailure(data_key, code, detail))
+        self.failed += 1
+        if len(self.failures) < NAMED:
+            self.failures.append(UploadFailure(data_key, code, detail))
 
 
 def put(storage: httpx.Client, policy: UploadPolicy, path: Path) -> None:
@@ -64,13 +72,24 @@ def put(storage: httpx.Client, policy: UploadPolicy, path: Path) -> None:
 
 
 class Uploading:
-    """One run of `Labelyard.upload_assets`; see there."""
+    """One run of `Labelyard.upload_assets`; see there.
 
-    def __init__(self, api: "Labelyard", dataset: str, paths: Mapping[str, Path], progress: Progress) -> None:
+    It keeps nothing of a file that is done, so that a million of them need no more memory than a thousand.
+    """
+
+    def __init__(
+        self,
+        api: "Labelyard",
+        dataset: str,
+        paths: Mapping[str, Path],
+        progress: Progress,
+        stored: Callable[[Asset], None],
+    ) -> None:
         self.api = api
         self.dataset = dataset
         self.paths = paths
         self.progress = progress
+        self.stored = stored
         self.summary = UploadSummary()
         self.sent = 0
 
@@ -82,6 +101,8 @@ class Uploading:
                 arrived = self._send(pool, keys)
                 # the server begins to verify these while the next ones are sent
                 unverified |= self._settle(arrived, wait=0)
+                if len(unverified) > UNVERIFIED:
+                    unverified = self._await_verification(unverified, patience, UNVERIFIED // 2)
         self._await_verification(unverified, patience)
         return self.summary
 
@@ -97,7 +118,7 @@ class Uploading:
                 path = self.paths[asset["data_key"]]
                 sent.append((asset, pool.submit(put, self.api.transport.storage, policy, path)))
             elif asset["state"] == "stored":
-                self.summary.stored.append(asset)
+                self._store(asset)
                 self.summary.present += 1
             else:
                 self.summary.fail(asset["data_key"], asset["state"], asset.get("reason") or "")
@@ -139,26 +160,38 @@ class Uploading:
                 if asset["state"] == "registered":
                     left.add(asset["id"])
                 elif asset["state"] == "stored":
-                    self.summary.stored.append(asset)
+                    self._store(asset)
                 else:
                     reason = asset.get("reason") or "the server could not read it"
                     self.summary.fail(asset["data_key"], "rejected", reason)
         return left
 
-    def _await_verification(self, unverified: set[str], patience: float) -> None:
-        """Ask until everything is verified, or nothing more was for `patience` seconds."""
+    def _await_verification(self, unverified: set[str], patience: float, behind: int = 0) -> set[str]:
+        """Ask until at most `behind` are not verified, which are returned; those that are left when nothing more was
+        verified for `patience` seconds have failed.
+        """
         deadline = time.monotonic() + patience
-        while unverified and time.monotonic() < deadline:
+        while len(unverified) > behind:
+            if time.monotonic() > deadline:
+                self._fail_unverified(unverified)
+                return set()
             left = self._settle(unverified, wait=10)
             if len(left) < len(unverified):
                 deadline = time.monotonic() + patience
             elif left:  # a busy server answers without waiting
                 time.sleep(min(1.0, patience))
             unverified = left
-        if unverified:
-            keys = [asset["data_key"] for asset in self.api.assets(self.dataset) if asset["id"] in unverified]
-            for key in keys:
-                self.summary.fail(key, "not_verified", "the server has not verified it yet: try again later")
+        return unverified
+
+    def _fail_unverified(self, unverified: set[str]) -> None:
+        for asset in self.api.assets(self.dataset):
+            if asset["id"] in unverified:
+                detail = "the server has not verified it yet: try again later"
+                self.summary.fail(asset["data_key"], "not_verified", detail)
+
+    def _store(self, asset: Asset) -> None:
+        self.summary.stored += 1
+        self.stored(asset)
 
     def _tell(self, more: int) -> None:
         self.sent += more
@@ -167,6 +200,6 @@ class Uploading:
 
 def in_batches(items: Iterable[T]) -> Iterator[list[T]]:
     """Lists of at most BATCH items."""
-    everything = list(items)
-    for start in range(0, len(everything), BATCH):
-        yield everything[start : start + BATCH]
+    left = iter(items)
+    while batch := list(islice(left, BATCH)):
+        yield batch

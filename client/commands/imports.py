@@ -14,10 +14,10 @@ from rich.text import Text
 from .. import folders
 from ..output import Output
 from ..types import Import, ImportFormat, OnError, Status
-from ..uploads import UploadSummary
+from ..uploads import NAMED, UploadSummary
 from . import FAILED, PARTLY_DONE, Group, connect
 
-SHOWN = 50  # faults and failures listed in a terminal; --json has them all
+SHOWN = 50  # faults and failures listed in a terminal; --json has the first NAMED
 
 
 def options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -110,8 +110,9 @@ def _run(
         "dataset": dataset,
         "images": {
             "found": len(images),
-            "uploaded": len(uploaded.stored) - uploaded.present,
+            "uploaded": uploaded.stored - uploaded.present,
             "present": uploaded.present,
+            "failed": uploaded.failed,
             "failures": [vars(failure) for failure in uploaded.failures],
         },
         "import": ended,
@@ -119,21 +120,21 @@ def _run(
     output.result(value, _report(into["name"], dataset, uploaded, ended))
     if ended["state"] != "done":
         return FAILED
-    return PARTLY_DONE if ended["report"]["error_count"] or uploaded.failures else 0
+    return PARTLY_DONE if ended["report"]["error_count"] or uploaded.failed else 0
 
 
 def _report(project: str, dataset: str, uploaded: UploadSummary, ended: Import) -> RenderableType:
     """What came of an import, for people."""
     report = ended["report"]
-    new = len(uploaded.stored) - uploaded.present
+    new = uploaded.stored - uploaded.present
     lines: list[RenderableType] = [
         f"Dataset {dataset}: {new:,} images uploaded, {uploaded.present:,} were there already."
     ]
-    if uploaded.failures:
+    if uploaded.failed:
         failures = _table("Images that failed", "Image", "Code", "Why")
         for failure in uploaded.failures[:SHOWN]:
             failures.add_row(failure.data_key, failure.code, failure.detail)
-        lines += [failures, *_more(len(uploaded.failures), SHOWN)]
+        lines += [failures, *_more(uploaded.failed, SHOWN)]
     if ended["state"] == "done":
         lines.append(f"Project {project}: {report['labels']:,} labels with {report['objects']:,} objects.")
     else:
@@ -169,4 +170,4 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _more(count: int, shown: int) -> list[str]:
-    return [f"… and {count - shown:,} more (--json lists them)."] if count > shown else []
+    return [f"… and {count - shown:,} more (--json lists the first {NAMED:,})."] if count > shown else []

@@ -110,9 +110,9 @@ def upload(api: Labelyard, dataset: str, data_keys: list[str]) -> list[Asset]:
         paths = {key: Path(folder) / key for key in data_keys}
         for key, path in paths.items():
             path.write_bytes(png(f"{dataset}/{key}"))
-        summary = api.upload_assets(dataset, paths)
-    assert not summary.failures, summary.failures
-    stored = {asset["data_key"]: asset for asset in summary.stored}
+        stored: dict[str, Asset] = {}
+        summary = api.upload_assets(dataset, paths, stored=lambda asset: stored.update({asset["data_key"]: asset}))
+    assert not summary.failed, summary.failures
     return [stored[key] for key in data_keys]
 
 

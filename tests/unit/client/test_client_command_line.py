@@ -201,7 +201,8 @@ def test_voc_folders_are_known_by_their_parts(tmp_path: Path, annotations: str, 
     (tmp_path / "voc" / images / "one.JPG").write_bytes(b"x")
     (tmp_path / "voc" / images / "notes.txt").write_bytes(b"x")
     found_annotations, found_images = folders.voc(tmp_path / "voc")
-    assert list(folders.images(found_images)) == ["one.JPG"]
+    assert dict(folders.images(found_images)) == {"one.JPG": found_images / "one.JPG"}
+    assert "notes.txt" not in folders.images(found_images)
     with folders.zipped_xml(found_annotations) as archive:
         assert archive is not None
         assert zipfile.ZipFile(archive).namelist() == ["one.xml"]

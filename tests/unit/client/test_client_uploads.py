@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from client import Labelyard, UploadFailure
+from client import Labelyard, UploadFailure, uploads
 from tests.unit.client.api_server import Server
 from tests.unit.client.stored import Library
 
@@ -22,10 +22,16 @@ def files(tmp_path: Path) -> dict[str, Path]:
 def test_files_are_registered_in_batches_sent_and_verified(server: Server, files: dict[str, Path]) -> None:
     library = Library(server, "cells", slow=3)
     told: list[tuple[int, int]] = []
+    stored: list[str] = []
     with Labelyard(server.url, "secret") as api:
-        summary = api.upload_assets("cells", files, progress=lambda done, total: told.append((done, total)))
-    assert {asset["data_key"] for asset in summary.stored} == set(files)
-    assert (summary.present, summary.failures) == (0, [])
+        summary = api.upload_assets(
+            "cells",
+            files,
+            progress=lambda done, total: told.append((done, total)),
+            stored=lambda asset: stored.append(asset["data_key"]),
+        )
+    assert sorted(stored) == sorted(files)
+    assert (summary.stored, summary.present, summary.failed, summary.failures) == (450, 0, 0, [])
     assert b"image 7" in library.contents["007.png"]
     sizes = [len(request.json["items"]) for request in server.seen("POST", "/datasets/cells/assets")]
     assert sizes == [200, 200, 50]
@@ -39,7 +45,7 @@ def test_what_is_stored_is_not_sent_again(server: Server, files: dict[str, Path]
         api.upload_assets("cells", files)
         library.contents.clear()
         summary = api.upload_assets("cells", files)
-    assert summary.present == len(summary.stored) == 450
+    assert summary.present == summary.stored == 450
     assert not library.contents
 
 
@@ -62,7 +68,7 @@ def test_one_bad_file_does_not_stop_the_others(server: Server, files: dict[str, 
         "line\nbreak.png": "bad_name",
     }
     assert UploadFailure("003.png", "rejected", "not an image") in summary.failures
-    assert len(summary.stored) == 451 - 6
+    assert (summary.stored, summary.failed) == (451 - 6, 6)
 
 
 def test_a_store_with_an_internal_error_is_sent_the_file_again(server: Server, files: dict[str, Path]) -> None:
@@ -80,3 +86,24 @@ def test_a_server_that_never_verifies_is_not_waited_for_for_ever(server: Server,
     with Labelyard(server.url) as api:
         summary = api.upload_assets("cells", some, patience=0.05)
     assert {failure.code for failure in summary.failures} == {"not_verified"}
+
+
+def test_a_server_that_is_behind_with_verifying_is_waited_for(
+    server: Server, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(uploads, "UNVERIFIED", 100)
+    Library(server, "cells", slow=4)
+    with Labelyard(server.url) as api:
+        summary = api.upload_assets("cells", files)
+    assert (summary.stored, summary.failed) == (450, 0)
+    paths = [request.path for request in server.requests if request.path.startswith("/datasets")]
+    last = len(paths) - paths[::-1].index("/datasets/cells/assets") - 1
+    assert len(paths[:last]) > 4, "the last files were registered before the first were verified"
+
+
+def test_a_summary_names_the_first_failures_and_counts_all(server: Server, files: dict[str, Path]) -> None:
+    Library(server, "cells")
+    bad = {f"{number}\n": files["000.png"] for number in range(uploads.NAMED + 5)}
+    with Labelyard(server.url) as api:
+        summary = api.upload_assets("cells", bad)
+    assert (summary.stored, summary.failed, len(summary.failures)) == (0, uploads.NAMED + 5, uploads.NAMED)
