@@ -31,6 +31,7 @@ from tests.faults.launch import WINDOWS
 from tests.faults.load import Load
 from tests.faults.proxy import Proxies
 from tests.faults.support import all_ready, hold, kill, start_server
+from tests.support import blocked_broker
 
 ARGUMENTS = {process.name: process.arguments for process in PROCESSES}
 
@@ -82,6 +83,15 @@ def _cut(server: str) -> Kind:
             all_ready(crew.system)
 
     return Kind(f"connections to {server} cut", inflict)
+
+
+def _memory_alarm(crew: Crew, load: Load, _: random.Random) -> None:
+    """The broker takes nothing from anybody, neither events nor calls nor answers, because it is short of memory."""
+    with load.fault(*SERVICES):
+        before = len(load.troubles)
+        with blocked_broker(crew.system):
+            eventually(lambda: hold(len(load.troubles) >= before + STEPS, "people are answered all the same"))
+        all_ready(crew.system)
 
 
 # --- Killed at a named moment -------------------------------------------------------------------------
@@ -272,12 +282,16 @@ def _deadlocks(system: System) -> int:
     return int(row[0])
 
 
+CONSUMERS = ("projector", "events", "labels-bulk", "labels-snapshot", "export-worker")
+"""The processes that take what happens while people work: labels, uploads and exports."""
+
 KINDS = (
     *(_kill(process.name) for process in PROCESSES),
     *(_restart_server(server) for server in ("rabbitmq", "postgresql", "s3")),
     *(_cut(server) for server in ("rabbitmq", "postgresql", "s3")),
+    Kind("memory alarm of rabbitmq", _memory_alarm),
     *(_window(window, "events-labels") for window in WINDOWS[:3]),
-    *(_window("effect and ack", process) for process in ("projector", "labels-snapshot", "export-worker")),
+    *(_window("effect and ack", process) for process in CONSUMERS),
     _window("commit and answer", "labels"),
     Kind("events twice, late and in any order", _echo),
     Kind("events in any order from the first", _disorder),
