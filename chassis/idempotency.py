@@ -10,6 +10,7 @@ from pydantic_core import to_json
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from chassis import audit
 from chassis.tables import idempotency_keys
 from contracts.errors import Problem
 from contracts.message import Message, secrets_of, without_secrets
@@ -41,9 +42,13 @@ def once(
         kept = session.execute(sa.select(idempotency_keys.c.digest, idempotency_keys.c.answer).where(this)).one()
         if bytes(kept.digest) != digest:
             raise Problem("idempotency_mismatch", "Use a new key for a new request.")
+        audit.replayed()
         return dict(kept.answer) if again is None else again(dict(kept.answer)).model_dump(mode="json")
     answer = run()
-    session.execute(idempotency_keys.update().where(this).values(answer=without_secrets(answer)))
+    keep = idempotency_keys.update().where(this).values(answer=without_secrets(answer))
+    audited = audit.statement(answer)
+    # one statement for both: each is a way to the server and back
+    session.execute(keep if audited is None else keep.add_cte(audited.cte("audited")))
     return answer.model_dump(mode="json")
 
 

@@ -36,14 +36,16 @@ def upgrade(service: str) -> None:
 
 
 def begin_anew(service: str) -> None:
-    """Drop every table of a service's database, and make them again; only for those in REBUILT."""
+    """Drop every table of a service's database but the audit, and make them again; only for those in REBUILT."""
     assert service in REBUILT, service
     engine = sa.create_engine(settings().dsn(service))
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
-        held = sa.text("SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()")
-        for table in connection.scalars(held).all():
+        held = (
+            "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema() AND tablename <> 'audit'"
+        )
+        for table in connection.scalars(sa.text(held)).all():
             connection.execute(sa.text(f"DROP TABLE {table} CASCADE"))
     engine.dispose()
     upgrade(service)
@@ -83,6 +85,44 @@ def undo_chassis_tables_v2() -> None:
     op.drop_index("failed_messages_once", "failed_messages")
     op.drop_column("failed_messages", "digest")
     op.drop_column("failed_messages", "kills")
+
+
+def create_audit_v1() -> None:
+    """The audit, as it was first (chassis.audit). Never changed afterwards.
+
+    It outlives a database that is begun anew (`begin_anew`): whatever changes it has to bear that it did so already.
+    """
+    op.create_table(
+        "audit",
+        sa.Column("id", UUID(as_uuid=True), primary_key=True),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("action", sa.Text, nullable=False),
+        sa.Column("outcome", sa.Text, nullable=False),
+        sa.Column("issuer", sa.Text),
+        sa.Column("user_id", UUID(as_uuid=True)),
+        sa.Column("session_id", UUID(as_uuid=True)),
+        sa.Column("token_id", UUID(as_uuid=True)),
+        sa.Column("address", sa.Text),
+        sa.Column("agent", sa.Text),
+        sa.Column("correlation_id", sa.Text),
+        sa.Column("project_id", UUID(as_uuid=True)),
+        sa.Column("subject", sa.Text),
+        sa.Column("subject_id", sa.Text),
+        sa.Column("before", JSONB),
+        sa.Column("after", JSONB),
+        if_not_exists=True,
+    )
+    for name, column in (("project", "project_id"), ("user", "user_id"), ("token", "token_id")):
+        _index_audit(name, [column, "id"], f"{column} IS NOT NULL")
+    _index_audit("subject", ["subject_id", "id"], "subject_id IS NOT NULL")
+    _index_audit("action", ["action", "id"], None)
+    _index_audit("address", ["address", "id"], "address IS NOT NULL")
+    _index_audit("correlation", ["correlation_id"], "correlation_id IS NOT NULL")
+
+
+def _index_audit(name: str, columns: list[str], where: str | None) -> None:
+    condition = None if where is None else sa.text(where)
+    op.create_index(f"audit_{name}", "audit", columns, postgresql_where=condition, if_not_exists=True)
 
 
 def is_new_database() -> bool:

@@ -58,6 +58,38 @@ idempotency_keys = sa.Table(
     sa.Index("idempotency_keys_age", "at"),
 )
 
+audit = sa.Table(
+    "audit",
+    metadata,
+    # What a person, a program or a service has changed (chassis.audit): rows are added, and nothing else.
+    sa.Column("id", UUID(as_uuid=True), primary_key=True),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("action", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False),
+    # who: the issuer of the call, or what ran by itself; the person, and by which of their sessions or tokens
+    sa.Column("issuer", sa.Text),
+    sa.Column("user_id", UUID(as_uuid=True)),
+    sa.Column("session_id", UUID(as_uuid=True)),
+    sa.Column("token_id", UUID(as_uuid=True)),
+    # from where
+    sa.Column("address", sa.Text),
+    sa.Column("agent", sa.Text),
+    sa.Column("correlation_id", sa.Text),
+    # what
+    sa.Column("project_id", UUID(as_uuid=True)),
+    sa.Column("subject", sa.Text),
+    sa.Column("subject_id", sa.Text),
+    sa.Column("before", JSONB(none_as_null=True)),
+    sa.Column("after", JSONB(none_as_null=True)),
+    sa.Index("audit_project", "project_id", "id", postgresql_where=sa.text("project_id IS NOT NULL")),
+    sa.Index("audit_user", "user_id", "id", postgresql_where=sa.text("user_id IS NOT NULL")),
+    sa.Index("audit_token", "token_id", "id", postgresql_where=sa.text("token_id IS NOT NULL")),
+    sa.Index("audit_subject", "subject_id", "id", postgresql_where=sa.text("subject_id IS NOT NULL")),
+    sa.Index("audit_action", "action", "id"),
+    sa.Index("audit_address", "address", "id", postgresql_where=sa.text("address IS NOT NULL")),
+    sa.Index("audit_correlation", "correlation_id", postgresql_where=sa.text("correlation_id IS NOT NULL")),
+)
+
 
 def attach(target: sa.MetaData) -> None:
     """Make the chassis tables part of a service's metadata, so that its migrations are checked for them too."""

@@ -17,8 +17,8 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 import contracts.rpc
+from contracts import audit, failed
 from contracts.events import EVENTS
-from contracts.failed import METHODS
 from contracts.message import Message
 from contracts.rpc import Request
 
@@ -35,7 +35,9 @@ def methods() -> dict[str, dict[str, type[Request[Message]]]]:
             for each in members.values()
             if isinstance(each, type) and issubclass(each, Request) and _is_method(each, module.name)
         }
-        services[module.name].update({each.method(): each.of(module.name) for each in METHODS})
+        services[module.name].update(
+            {each.method(): each.of(module.name) for each in (*failed.METHODS, *audit.METHODS)}
+        )
     return services
 
 

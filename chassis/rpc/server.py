@@ -22,9 +22,10 @@ from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from chassis import context, failed, idempotency, metrics, tracing
+from chassis import audit, context, failed, idempotency, metrics, tracing
 from chassis.database import Database
 from chassis.logs import get_logger
+from contracts.audit import AuditPage, ListAudit
 from contracts.errors import Problem
 from contracts.failed import (
     DropFailed,
@@ -117,9 +118,12 @@ def rpc(
                 if _expired(deadline):
                     raise Problem("deadline_exceeded", "The call waited too long before it could start.")
                 parsed = _parse(request_type.of(self.name), request)
-                answer = (
-                    _run(self, method, parsed, again) if transaction else method(self, parsed).model_dump(mode="json")
-                )
+                if isinstance(parsed, Command):
+                    answer = _carry_out(self, method, parsed, transaction=transaction, again=again)
+                elif transaction:
+                    answer = _run(self, method, parsed)
+                else:
+                    answer = method(self, parsed).model_dump(mode="json")
                 outcome = "ok"
                 return answer
             except Problem as problem:
@@ -160,6 +164,11 @@ class Service:
         return request.answer.model_validate(answer)  # type: ignore[return-value]  # a request names its answer
 
     @rpc
+    def list_audit(self, session: Session, request: ListAudit) -> AuditPage:
+        """What was changed in the service, and by whom."""
+        return audit.page(session, self.name, request)
+
+    @rpc
     def list_failed(self, session: Session, request: ListFailed) -> FailedPage:
         """What the service's handlers failed at."""
         return failed.page(session, self.name, request)
@@ -188,12 +197,37 @@ def _parse(request_type: type[Request[Message]], request: dict[str, Any]) -> Req
         raise Problem("validation_failed", f"{len(faults)} fault(s) in the request.", errors=faults) from None
 
 
+def _carry_out(
+    service: "Service",
+    method: Callable[..., Any],
+    command: Command[Message],
+    *,
+    transaction: bool,
+    again: Again | None,
+) -> dict[str, Any]:
+    """The answer to a command, which has its row in the audit."""
+    with audit.doing(command):
+        try:
+            if transaction:
+                return _run(service, method, command, again)
+            answer: Message = method(service, command)
+        except Problem as problem:
+            audit.refused(service.database, problem.code)
+            raise
+        if not audit.settled():  # its own transactions are over; a method that can writes the row in one of them
+            with service.database.session() as session:
+                audit.settle(session, answer)
+        return answer.model_dump(mode="json")
+
+
 def _run(
     service: Service, method: Callable[..., Any], request: Request[Any], again: Again | None = None
 ) -> dict[str, Any]:
+    said = audit.noted()
     for attempt in range(1, RETRIES + 1):
         try:
             database = service.database
+            audit.as_noted(said)
             with database.reading() if isinstance(request, Query) else database.session() as session:
                 return _answer(service, session, method, request, again)
         except sa.exc.OperationalError as error:
@@ -213,4 +247,6 @@ def _answer(
     if isinstance(request, Command) and request.idempotency_key is not None:
         completed = None if again is None else functools.partial(again, session, request)
         return idempotency.once(session, request, run, completed)
-    return run().model_dump(mode="json")
+    answer = run()
+    audit.settle(session, answer)
+    return answer.model_dump(mode="json")

@@ -1,0 +1,16 @@
+"""The audit."""
+
+from alembic import op
+
+from chassis.migrations import create_audit_v1
+
+revision = "0004"
+down_revision = "0003"
+
+
+def upgrade() -> None:
+    create_audit_v1()
+
+
+def downgrade() -> None:
+    op.drop_table("audit")
