@@ -6,10 +6,12 @@ a file `labelyard_amqp_url` in it is worth a variable LABELYARD_AMQP_URL. Where 
 
 import os
 import sys
+from email.utils import parseaddr
 from functools import cache
 from typing import Literal
+from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SERVICES = ("members", "projects", "labels", "analytics", "exports")
@@ -98,6 +100,28 @@ class Settings(BaseSettings):
     """Reverse proxies before the gateway: so many entries of X-Forwarded-For are believed, counted from its end."""
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/]+/?$")
     """The address that people use. With https, the session cookie is sent over https only."""
+
+    smtp_url: SecretStr | None = None
+    """The server that mails are sent by, `smtp://user:password@host:port`; `smtp+starttls://` and `smtps://` encrypt.
+    None: no mails; links stand in the answers to those who invite. The gateway does without; members' processes do not.
+    """
+    mail_from: str = Field(default="Labelyard <labelyard@localhost>", max_length=400)
+    """Whom mails come from."""
+
+    @field_validator("smtp_url")
+    @classmethod
+    def _smtp(cls, url: SecretStr | None) -> SecretStr | None:
+        parts = urlsplit(url.get_secret_value()) if url is not None else None
+        if parts is not None and (parts.scheme not in ("smtp", "smtp+starttls", "smtps") or not parts.hostname):
+            raise ValueError("must be a smtp://, smtp+starttls:// or smtps:// address")
+        return url
+
+    @field_validator("mail_from")
+    @classmethod
+    def _one_address(cls, given: str) -> str:
+        if "@" not in parseaddr(given)[1] or "\n" in given:
+            raise ValueError("must be a mail address, or a name and the address in <>")
+        return given
 
     @field_validator("members_dsn", "projects_dsn", "labels_dsn", "analytics_dsn", "exports_dsn")
     @classmethod

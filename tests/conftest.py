@@ -8,6 +8,7 @@ import pytest
 from deploy.local.system import System
 from tests.collector import Collector
 from tests.faults.proxy import put_between
+from tests.mails import MailServer, mail_server
 from tests.support import temporary_system
 
 
@@ -43,14 +44,22 @@ def collector() -> Iterator[Collector]:
 
 
 @pytest.fixture(scope="session")
-def system(collector: Collector) -> Iterator[System]:
+def mails() -> Iterator[MailServer]:
+    """Takes the mails of `system`."""
+    with mail_server() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def system(collector: Collector, mails: MailServer) -> Iterator[System]:
     """A complete running Labelyard of its own, servers included, for end-to-end and fault tests.
 
     `url` and `owner` say where and as whom to sign in; `stop(name)`, `start(name)` and
     `supervisor.kill(name)` act on the processes of deploy/local/processes.py. They reach the servers through
     proxies that can cut connections (tests/faults/proxy.py). Leave it as you found it.
     """
-    with temporary_system("system", {"LABELYARD_OTLP_ENDPOINT": collector.endpoint}) as system:
+    given = {"LABELYARD_OTLP_ENDPOINT": collector.endpoint, "LABELYARD_SMTP_URL": mails.url}
+    with temporary_system("system", given) as system:
         put_between(system)
         system.up(say=print)
         yield system
