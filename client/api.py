@@ -21,6 +21,7 @@ from .types import (
     Dataset,
     Duty,
     Export,
+    Exposure,
     FailedMessage,
     FailedMessageBody,
     Guideline,
@@ -232,6 +233,23 @@ class Labelyard:
         path = f"/projects/{project_id}"
         response = self.transport.request("PATCH", path, json=changes, headers=_if_match(version))
         project: Project = response.json()
+        return project
+
+    def visibility(self, project_id: str) -> Exposure:
+        """What visitors see of a project once it is public."""
+        exposure: Exposure = self.get(f"/projects/{project_id}/visibility")
+        return exposure
+
+    def publish(self, project_id: str, confirmation: str) -> Project:
+        """Make a project public; `confirmation` of what `visibility` said, refused (412) if that has changed since."""
+        return self._set_visibility(project_id, {"visibility": "public", "confirmation": confirmation})
+
+    def unpublish(self, project_id: str) -> Project:
+        """Make a project private: visitors see nothing of it any more."""
+        return self._set_visibility(project_id, {"visibility": "private"})
+
+    def _set_visibility(self, project_id: str, change: dict[str, str]) -> Project:
+        project: Project = self.transport.request("PATCH", f"/projects/{project_id}", json=change).json()
         return project
 
     def delete_project(self, project_id: str) -> None:

@@ -90,6 +90,39 @@ class Project(TypedDict):
     deleted_at: NotRequired[str | None]
 
 
+class Exposed(TypedDict):
+    """What visitors see. Counts are None where nobody can say at present."""
+
+    permissions: list[str]
+    cards: list[str]
+    name: str
+    description: str
+    object_classes: int
+    image_categories: int
+    labels: int | None
+    images: int | None
+    objects: int | None
+
+
+class Unexposed(TypedDict):
+    """What visitors do not see."""
+
+    cards: list[str]
+    people: int | None
+    labels_with_open_issues: int | None
+    guidelines: int
+
+
+class Exposure(TypedDict):
+    """What a project's visibility means, and what confirms that it was looked at."""
+
+    visibility: str
+    version: int
+    shown: Exposed
+    hidden: Unexposed
+    confirmation: str
+
+
 class ProjectEntry(Project):
     """A project in a list: one's role there, and how far its labels are, where that could be had."""
 

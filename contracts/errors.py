@@ -40,6 +40,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "damaged_pdf": (422, "That PDF is damaged"),
     "comment_required": (422, "Say why: a comment is required"),
     "idempotency_mismatch": (422, "The idempotency key was used with another request"),
+    "confirmation_required": (428, "Look at what becomes visible and send its confirmation"),
     "version_required": (428, "Send If-Match with the version you read"),
     "rate_limited": (429, "Too many requests"),
     "internal": (500, "Something went wrong on our side"),

@@ -178,11 +178,14 @@ class ProjectBody(Strict):
 
 
 class ProjectChangeBody(Strict):
-    """What is given is changed. A `specification` needs If-Match."""
+    """What is given is changed. A `specification` needs If-Match; to make a project public, the `confirmation` of
+    GET …/visibility.
+    """
 
     name: Name | None = None
     description: Comment | None = None
     visibility: Visibility | None = None
+    confirmation: str | None = Field(default=None, max_length=100)
     specification: SpecificationDraft | None = None
 
 

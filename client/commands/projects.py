@@ -1,9 +1,9 @@
-"""labelyard project create, list, delete, restore"""
+"""labelyard project create, list, publish, unpublish, delete, restore"""
 
 import click
 
 from ..output import Output, listing, named
-from ..types import ObjectClassDraft
+from ..types import Exposure, ObjectClassDraft
 from . import Group, connect, the_project
 
 ANNOTATION_TYPES = ("box", "rbox", "polyline", "polygon", "keypoint", "cuboid2d")
@@ -26,7 +26,7 @@ class ClassType(click.ParamType[ObjectClassDraft]):
 
 @click.group(cls=Group)
 def project() -> None:
-    """Make, list and delete projects."""
+    """Make, list, publish and delete projects."""
 
 
 @project.command()
@@ -41,6 +41,67 @@ def create(output: Output, name: str, classes: tuple[ObjectClassDraft, ...], des
         visibility = "public" if public else "private"
         made = api.create_project(name, classes, description=description, visibility=visibility)
     output.result(made, f"Made project {made['name']} ({made['id']}).")
+
+
+@project.command()
+@click.argument("project")
+@click.option("--yes", is_flag=True, help="Don't ask.")
+@click.pass_obj
+def publish(output: Output, *, project: str, yes: bool) -> None:
+    """Make a project public: everybody may look at it, without people's names. PROJECT: its name or id.
+
+    Says first what becomes visible.
+    """
+    with connect() as api:
+        found = the_project(api, project)
+        exposure = api.visibility(found["id"])
+        if exposure["visibility"] == "public":
+            output.result(found, f"Project {found['name']} is public already.")
+            return
+        output.say(_described(found["name"], exposure))
+        if not yes:
+            click.confirm("Make it public?", abort=True, err=True)
+        published = api.publish(found["id"], exposure["confirmation"])
+    output.result(published, f"Project {found['name']} is public. `labelyard project unpublish` makes it private.")
+
+
+@project.command()
+@click.argument("project")
+@click.pass_obj
+def unpublish(output: Output, project: str) -> None:
+    """Make a project private, for its members. PROJECT: its name or id.
+
+    Visitors are out at once. Addresses of files that they were given hold for a minute at most.
+    """
+    with connect() as api:
+        found = the_project(api, project)
+        hidden = api.unpublish(found["id"])
+    output.result(hidden, f"Project {found['name']} is private.")
+
+
+def _described(name: str, exposure: Exposure) -> str:
+    shown, hidden = exposure["shown"], exposure["hidden"]
+    return "\n".join(
+        (
+            f"Everybody, signed in or not, will see of {name}:",
+            "  its name, description and classes,",
+            f"  {_count(shown['labels'], 'label')} with {_count(shown['images'], 'image')} (and the names of their"
+            f" files and datasets), {_count(shown['objects'], 'object')}, and the labels' history,",
+            f"  the cards {', '.join(shown['cards'])}, and their changes as they happen.",
+            "Hidden from them stay:",
+            f"  the names of {_count(hidden['people'], 'person', 'people')}, and who did what,",
+            f"  issues (open on {_count(hidden['labels_with_open_issues'], 'label')}), comments, and"
+            f" {_count(hidden['guidelines'], 'guideline')},",
+            f"  the cards {', '.join(hidden['cards'])}.",
+        )
+    )
+
+
+def _count(number: int | None, what: str, many: str | None = None) -> str:
+    """So many of what; an unknown number of them, if the server can't say at present."""
+    if number is None:
+        return f"an unknown number of {many or what + 's'}"
+    return f"{number:,} {what if number == 1 else many or what + 's'}"
 
 
 @project.command()

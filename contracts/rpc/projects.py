@@ -165,7 +165,8 @@ class CreateProject(Command[Project]):
 class ChangeProject(Command[Project]):
     """Change what is given. A specification needs `expected_version`, the project's version that was read.
 
-    Renaming a class keeps its id; leaving one out removes it.
+    Renaming a class keeps its id; leaving one out removes it. To make a project public, too, needs it, and that the
+    asker has `confirmed` what becomes visible (`confirmation_required`).
     """
 
     project_id: UUID
@@ -173,6 +174,7 @@ class ChangeProject(Command[Project]):
     name: Name | None = None
     description: str | None = Field(default=None, max_length=10_000)
     visibility: Visibility | None = None
+    confirmed: bool = False
     specification: SpecificationDraft | None = None
     actor: UUID
 

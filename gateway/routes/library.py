@@ -84,14 +84,14 @@ def complete_assets(asker: Asker, name: str, body: CompleteAssetsBody, key: str)
 
 @group.route("GET", "/assets/{asset_id}/content", Access.ASSET, status=302)
 def get_content(asker: Asker, asset_id: UUID, query: AssetLinkQuery) -> Response:
-    """A redirect to the asset's file, at an address signed for a short while."""
+    """A redirect to the asset's file, at an address signed for 60 s."""
     question = LinkAsset(asset_id=asset_id, variant="content", project_id=query.project_id, viewer=asker.viewer)
     return redirect(gateway().calls(question))
 
 
 @group.route("GET", "/assets/{asset_id}/thumbnail", Access.ASSET, status=302)
 def get_thumbnail(asker: Asker, asset_id: UUID, query: AssetLinkQuery) -> Response:
-    """A redirect to the asset's thumbnail, at an address signed for a short while."""
+    """A redirect to the asset's thumbnail, at an address signed for 60 s."""
     question = LinkAsset(asset_id=asset_id, variant="thumbnail", project_id=query.project_id, viewer=asker.viewer)
     return redirect(gateway().calls(question))
 

@@ -16,6 +16,8 @@ from contracts.rpc.projects import (
     RestoreProject,
 )
 from gateway.asker import Asker
+from gateway.exposure import Exposure, confirmed_version, describe, questions
+from gateway.overview import gather
 from gateway.routing import Access, Group
 from gateway.schemas import (
     ProjectBody,
@@ -93,9 +95,15 @@ def get_project(asker: Asker, project_id: UUID) -> Project:
 
 @group.route("PATCH", "/projects/{project_id}", Permission.EDIT_PROJECT, etag=True)
 def change_project(asker: Asker, project_id: UUID, body: ProjectChangeBody, if_match: int | None, key: str) -> Project:
-    """Change what is given; a specification needs If-Match."""
+    """Change what is given; a specification needs If-Match.
+
+    Before a private project is made public, `confirmation_required` asks for the `confirmation` of what becomes
+    visible (GET …/visibility). Turned private, it is closed to visitors at once, and so are their live streams.
+    """
     if body.specification is not None and if_match is None:
         raise Problem("version_required")
+    if body.confirmation is not None:
+        if_match = confirmed_version(body.confirmation, if_match)
     changed = gateway().calls(
         ChangeProject(
             project_id=project_id,
@@ -103,6 +111,7 @@ def change_project(asker: Asker, project_id: UUID, body: ProjectChangeBody, if_m
             name=body.name,
             description=body.description,
             visibility=body.visibility,
+            confirmed=body.confirmation is not None,
             specification=body.specification,
             actor=asker.user_id,
             idempotency_key=key,
@@ -110,6 +119,16 @@ def change_project(asker: Asker, project_id: UUID, body: ProjectChangeBody, if_m
     )
     gateway().security.drop_project(project_id)
     return changed
+
+
+@group.route("GET", "/projects/{project_id}/visibility", Permission.EDIT_PROJECT, etag=True)
+def get_visibility(project_id: UUID) -> Exposure:
+    """What visitors see of the project once it is public, and what stays hidden from them.
+
+    Its `confirmation` goes with the PATCH that makes the project public. It holds until the project's settings change.
+    """
+    calls = gateway().calls
+    return describe(gather(questions(project_id), calls.send, gateway().settings.rpc_deadline))
 
 
 @group.route("DELETE", "/projects/{project_id}", Permission.DELETE_PROJECT)

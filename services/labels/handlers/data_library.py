@@ -43,8 +43,8 @@ from services.labels.models import Label as LabelRow
 UPLOAD_SECONDS = 6 * 3600
 """How long a policy to upload an asset holds."""
 
-LINK_SECONDS = 900
-"""How long the address of a file or thumbnail holds."""
+LINK_SECONDS = 60
+"""How long the address of a file or thumbnail holds: it can't be taken back from who may not see it any more."""
 
 VERIFIED_AT_ONCE = 50
 """Assets in one event: a part of seconds, so that verifiers share a large upload."""

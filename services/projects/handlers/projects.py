@@ -81,7 +81,8 @@ def create_project(session: Session, request: CreateProject) -> Project:
 
 
 def change_project(session: Session, labels: Owners, request: ChangeProject) -> Project:
-    """Change what is given; Problem `version_required`, `stale_version`, `name_taken`, `validation_failed`.
+    """Change what is given; Problem `version_required`, `confirmation_required`, `stale_version`, `name_taken`,
+    `validation_failed`.
 
     A specification replaces the present one: what it leaves out is removed, object classes only where no label has
     objects of them (`class_in_use`; `unavailable` where that can't be known). What asks for no difference makes none.
@@ -101,6 +102,7 @@ def change_project(session: Session, labels: Owners, request: ChangeProject) -> 
     if request.description is not None:
         row.description = request.description
     if request.visibility is not None:
+        _refuse_unconfirmed(row, request)
         row.visibility = request.visibility
     if specification is not None:
         _specify(session, row, specification)
@@ -151,6 +153,12 @@ def _expected(session: Session, request: ChangeProject, *, lock: bool = False) -
             version=row.version,
         )
     return row
+
+
+def _refuse_unconfirmed(row: ProjectRow, request: ChangeProject) -> None:
+    becomes_public = request.visibility is Visibility.PUBLIC and row.visibility is not Visibility.PUBLIC
+    if becomes_public and not (request.confirmed and request.expected_version is not None):
+        raise Problem("confirmation_required", "Everybody will see the project: look at what that means first.")
 
 
 def _refuse_used(labels: Owners, project_id: UUID, removed: Sequence[domain.Removed]) -> None:

@@ -159,7 +159,8 @@ def test_of_twenty_projects_renamed_alike_one_is(database: Database) -> None:
 def test_a_change_raises_the_version_and_is_told_whole(database: Database) -> None:
     project = create(database, specification=specification("RBC"))
     name = unused_name()
-    changed = change(database, project, name=name, description="New", visibility=Visibility.PUBLIC)
+    seen = {"confirmed": True, "expected_version": project.version}
+    changed = change(database, project, name=name, description="New", visibility=Visibility.PUBLIC, **seen)
     assert (changed.name, changed.description, changed.visibility) == (name, "New", Visibility.PUBLIC)
     assert (changed.version, changed.spec_version) == (2, 1)
     assert changed.updated_at > project.updated_at
@@ -167,6 +168,21 @@ def test_a_change_raises_the_version_and_is_told_whole(database: Database) -> No
     newest = told(database, project)[-1]
     assert (newest.version, newest.name, newest.visibility) == (2, name, Visibility.PUBLIC)
     assert newest.specification == project.specification
+
+
+def test_nobody_makes_a_project_public_without_having_seen_what_that_means(database: Database) -> None:
+    project = create(database)
+    for lacking in ({}, {"confirmed": True}, {"expected_version": project.version}):
+        with pytest.raises(Problem) as caught:
+            change(database, project, visibility=Visibility.PUBLIC, **lacking)
+        assert caught.value.code == "confirmation_required"
+    seen = {"confirmed": True, "expected_version": project.version}
+    change(database, project, description="it is another one now")
+    with pytest.raises(Problem) as caught:
+        change(database, project, visibility=Visibility.PUBLIC, **seen)
+    assert caught.value.code == "stale_version"
+    public = create(database, visibility=Visibility.PUBLIC)
+    assert change(database, public, visibility=Visibility.PUBLIC).version == public.version
 
 
 def test_asking_for_what_is_there_changes_nothing(database: Database) -> None:

@@ -47,6 +47,7 @@ def test_every_method(projects: RpcClient) -> None:
         project_id=made.id,
         expected_version=with_class.version,
         visibility=Visibility.PUBLIC,
+        confirmed=True,
         specification=SpecificationDraft(object_classes=[renamed]),
         actor=ACTOR,
     )

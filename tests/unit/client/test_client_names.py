@@ -35,6 +35,13 @@ def _project(name: str) -> dict[str, Any]:
     return {"id": "p", "name": name, "role": "manager", "counters": {}, "visibility": "private", "version": 1}
 
 
+def _exposure(name: str) -> dict[str, Any]:
+    unknown = {"labels": None, "images": None, "objects": None}
+    shown = {**unknown, "permissions": [], "cards": [name], "name": name, "description": ""}
+    hidden = {"cards": [], "people": None, "labels_with_open_issues": 1, "guidelines": 0}
+    return {"visibility": "private", "version": 1, "shown": shown, "hidden": hidden, "confirmation": "1-2"}
+
+
 def _page(name: str) -> dict[str, Any]:
     segments = [{"status": "held", "review": name, "count": 0}]
     status = {"scope": "project", "total": 0, "submitted": 0, "reviewed": 0, "segments": segments}
@@ -54,7 +61,9 @@ def test_projects(server: Server, name: str, capsys: Any) -> None:
     server.on("POST", "/projects", Answer(201, _project(name)))
     server.on("DELETE", "/projects/p", Answer(204, b""))
     server.on("POST", "/projects/p:restore", Answer(200, _project(name)))
-    for arguments in (["create"], ["list"], ["delete"], ["restore"]):
+    server.on("PATCH", "/projects/p", Answer(200, _project(name)))
+    server.on("GET", "/projects/p/visibility", Answer(200, _exposure(name)))
+    for arguments in (["create"], ["list"], ["publish", "--yes"], ["unpublish"], ["delete"], ["restore"]):
         assert cli.run(["project", *arguments, *([] if arguments == ["list"] else [name])]) == 0
         assert name in capsys.readouterr().out, arguments
 
