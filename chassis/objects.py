@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
 import urllib3
@@ -147,8 +147,15 @@ class ObjectStore:
             if found.object_name is not None:
                 self.delete(found.object_name)
 
-    def link(self, key: str, expires: int, filename: str | None = None, content_type: str | None = None) -> Link:
-        """A public address to download an object, signed for `expires` seconds (1 to 604,800).
+    def link(
+        self,
+        key: str,
+        expires: int,
+        filename: str | None = None,
+        content_type: str | None = None,
+        method: Literal["GET", "HEAD"] = "GET",
+    ) -> Link:
+        """A public address to download an object, signed for `method` and for `expires` seconds (1 to 604,800).
 
         With `filename`, browsers save it under that name (RFC 6266).
         """
@@ -161,7 +168,7 @@ class ObjectStore:
         if content_type is not None:
             headers["response-content-type"] = content_type
         lifetime = timedelta(seconds=expires)
-        url = self._signer.presigned_get_object(self.bucket, key, expires=lifetime, response_headers=dict(headers))
+        url = self._signer.get_presigned_url(method, self.bucket, key, expires=lifetime, response_headers=dict(headers))
         return Link(url=url, expires_at=datetime.now(UTC) + lifetime)
 
     def upload_policy(self, key: str, max_size: int, expires: int, min_size: int = 1) -> UploadPolicy:

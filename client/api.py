@@ -41,6 +41,7 @@ from .types import (
     ProjectRole,
     RegisteredAsset,
     Session,
+    ShareLink,
     Status,
     Token,
     TokenScope,
@@ -493,6 +494,18 @@ class Labelyard:
         path = f"/projects/{export['project_id']}/exports/{export['id']}/download"
         size, sha256 = export.get("size"), export.get("sha256")
         fetch(self.transport.storage, self._signed(path), target, size=size, sha256=sha256, progress=progress)
+
+    def share_export(
+        self, export: Export, *, expires_at: str | None = None, max_downloads: int | None = None
+    ) -> ShareLink:
+        """Make an address by which anyone may download an export, in place of the one that stands."""
+        body = {"expires_at": expires_at, "max_downloads": max_downloads}
+        link: ShareLink = self.post(f"/projects/{export['project_id']}/exports/{export['id']}/link", body)
+        return link
+
+    def unshare_export(self, export: Export) -> None:
+        """Revoke an export's share link."""
+        self.delete(f"/projects/{export['project_id']}/exports/{export['id']}/link")
 
     # --- Looking after the installation -------------------------------------------------------------
 

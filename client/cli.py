@@ -7,7 +7,7 @@ import click
 from .commands import FAILED, Group
 from .commands.account import login, password, session, token
 from .commands.admin import admin
-from .commands.exports import export
+from .commands.exports import export, exports, share, unshare
 from .commands.guidelines import guideline
 from .commands.imports import import_
 from .commands.overview import overview, watch
@@ -45,7 +45,10 @@ def cli() -> None:
     """
 
 
-for command in (login, password, session, token, project, guideline, import_, overview, watch, export, admin):
+for command in (
+    login, password, session, token, project, guideline, import_, overview, watch,
+    export, exports, share, unshare, admin,
+):  # fmt: skip
     cli.add_command(command)
 
 

@@ -280,6 +280,17 @@ class Import(TypedDict):
     failure: NotRequired[str | None]
 
 
+class ShareLink(TypedDict):
+    """An address by which anyone may download a file; `url` only in the answer that made it."""
+
+    created_by: str
+    created_at: str
+    expires_at: NotRequired[str | None]
+    max_downloads: NotRequired[int | None]
+    downloads: int
+    url: NotRequired[str]
+
+
 class Export(TypedDict):
     """A label export; `size` in bytes."""
 
@@ -293,6 +304,7 @@ class Export(TypedDict):
     sha256: NotRequired[str | None]
     failure: NotRequired[str | None]
     created_at: str
+    link: NotRequired[ShareLink | None]
 
 
 class FailedMessage(TypedDict):

@@ -17,6 +17,7 @@ from gateway.asker import Asker
 from gateway.calls import DEADLINE
 from gateway.routes import GROUPS
 from gateway.routing import Route
+from gateway.shared import loggable, shared
 from gateway.state import Gateway
 
 log = get_logger()
@@ -40,6 +41,7 @@ def create_app(parts: Gateway) -> Flask:
         for route in group:
             app.add_url_rule(route.rule, route.name, _view(route, parts), methods=[route.method])
     app.register_blueprint(docs.blueprint(openapi.document(GROUPS)))
+    app.register_blueprint(shared)
     return app
 
 
@@ -58,7 +60,7 @@ def _begin() -> None:
     g.correlation_id = g.correlation.__enter__()
     g.due = context.due(time.time() + DEADLINE)
     g.due.__enter__()
-    name = f"{request.method} {request.url_rule.rule if request.url_rule else request.path}"
+    name = f"{request.method} {request.url_rule.rule if request.url_rule else loggable(request.path)}"
     g.span = tracing.span(name, SpanKind.SERVER, request.headers.get("traceparent"))
     g.span.__enter__().set_attribute("labelyard.correlation_id", g.correlation_id)
     if "\0" in request.path:
@@ -76,7 +78,7 @@ def _finish(response: Response) -> Response:
     log.info(
         "request",
         method=request.method,
-        path=request.path,
+        path=loggable(request.path),
         route=name,
         status=response.status_code,
         milliseconds=round(seconds * 1000, 1),

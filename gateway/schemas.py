@@ -22,6 +22,7 @@ from contracts.enums import (
 from contracts.failed import FailedMessage, FailedState
 from contracts.message import Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TokenScope
+from contracts.rpc.exports import ShareLink
 from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter
 from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
 
@@ -304,6 +305,19 @@ class ExportBody(Strict):
     name: Name | None = None
     format: ExportFormat = ExportFormat.NATIVE
     filter: LabelFilter = LabelFilter()
+
+
+class ShareBody(Strict):
+    """How long a share link is to hold; by default until it is revoked."""
+
+    expires_at: Time | None = None
+    max_downloads: int | None = Field(default=None, ge=1, le=2**31 - 1)
+
+
+class MadeLink(ShareLink):
+    """A new share link. `url` is told this once."""
+
+    url: str
 
 
 class CounterCheckBody(Strict):

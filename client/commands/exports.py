@@ -1,11 +1,13 @@
-"""labelyard export"""
+"""labelyard export, exports, share, unshare"""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
 
-from ..output import Command, Output
-from ..types import LabelFilter, Review, Status
+from ..api import Labelyard
+from ..output import Command, Output, listing, named
+from ..types import Export, LabelFilter, Review, Status
 from . import connect, the_project
 
 
@@ -58,3 +60,63 @@ def export(
         {"file": str(target), "export": done},
         f"{target}: {labels:,} labels with {objects:,} objects, {size:,} bytes.",
     )
+
+
+@click.command(cls=Command)
+@click.argument("project")
+@click.pass_obj
+def exports(output: Output, project: str) -> None:
+    """List a project's exports, newest first. PROJECT: its name or id."""
+    with connect() as api:
+        found = list(api.exports(the_project(api, project)["id"]))
+    table = listing("Export", "State", "Labels", "Bytes", "Downloads", right=("Labels", "Bytes", "Downloads"))
+    for each in found:
+        link = each.get("link")
+        table.add_row(
+            named(each["name"], each["id"]),
+            each["state"],
+            *("" if (count := each.get(key)) is None else f"{count:,}" for key in ("labels", "size")),
+            "not shared" if link is None else f"{link['downloads']:,}",
+        )
+    output.result(found, table if found else "No exports yet: `labelyard export` makes one.")
+
+
+@click.command(cls=Command)
+@click.argument("project")
+@click.argument("name", metavar="EXPORT")
+@click.option("--days", type=click.IntRange(1, 36500), help="How long it holds.  [default: until it is revoked]")
+@click.option("--downloads", type=click.IntRange(1), help="How often it may be used.  [default: without limit]")
+@click.pass_obj
+def share(output: Output, project: str, name: str, days: int | None, downloads: int | None) -> None:
+    """Make an address by which anyone may download an export, without an account.
+
+    PROJECT, EXPORT: name or id; of several of one name, the newest. It is printed, now and never again; one that was
+    made before ends.
+    """
+    with connect() as api:
+        link = api.share_export(
+            _the_export(api, project, name),
+            expires_at=(datetime.now(UTC) + timedelta(days=days)).isoformat() if days else None,
+            max_downloads=downloads,
+        )
+    output.say("Anyone who has this address may download the file. It is not shown again:")
+    output.result(link, link["url"])
+
+
+@click.command(cls=Command)
+@click.argument("project")
+@click.argument("name", metavar="EXPORT")
+@click.pass_obj
+def unshare(output: Output, project: str, name: str) -> None:
+    """End the address that `share` made. PROJECT, EXPORT: name or id; of several of one name, the newest."""
+    with connect() as api:
+        found = _the_export(api, project, name)
+        api.unshare_export(found)
+    output.result({"unshared": found["id"]}, "That address leads nowhere any more.")
+
+
+def _the_export(api: Labelyard, project: str, name: str) -> Export:
+    for each in api.exports(the_project(api, project)["id"]):
+        if name in (each["name"], each["id"]):
+            return each
+    raise click.ClickException(f"There is no export {name!r}: see `labelyard exports`.")

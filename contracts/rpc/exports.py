@@ -1,4 +1,4 @@
-"""RPC of the exports service: label exports and their history."""
+"""RPC of the exports service: label exports, their history, and links for anyone."""
 
 from uuid import UUID
 
@@ -11,9 +11,25 @@ from contracts.rpc import Command, Nothing, Query
 from contracts.rpc.labels import LabelFilter, Link
 
 
+class ShareLink(Message):
+    """An address by which anyone may download a file. `downloads` counts a client once an hour."""
+
+    created_by: UUID
+    created_at: Time
+    expires_at: Time | None = None
+    max_downloads: int | None = None
+    downloads: int
+
+
+class NewShareLink(ShareLink):
+    """`token`: the end of the address. It is told this once and not kept."""
+
+    token: str = Field(repr=False)
+
+
 class Export(Message):
     """A label export. `labels` and `objects` are in it, known once its snapshot stands; `size` in bytes and `sha256`
-    are its file's. `failure`: why there is none.
+    are its file's. `failure`: why there is none. `link`: the share link that stands.
     """
 
     id: UUID
@@ -31,6 +47,7 @@ class Export(Message):
     created_at: Time
     ended_at: Time | None = None
     version: int
+    link: ShareLink | None = None
 
 
 class ExportPage(Message):
@@ -85,3 +102,35 @@ class LinkExport(Query[Link]):
 
     project_id: UUID
     export_id: UUID
+
+
+class ShareExport(Command[NewShareLink]):
+    """Make a link by which anyone may download an export's file, in place of the one that stands.
+
+    It holds until `expires_at`, for `max_downloads` downloads, or until it is revoked.
+    """
+
+    project_id: UUID
+    export_id: UUID
+    expires_at: Time | None = None
+    max_downloads: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    actor: UUID
+
+
+class UnshareExport(Command[Nothing]):
+    """Revoke an export's share link; none there is fine."""
+
+    project_id: UUID
+    export_id: UUID
+
+
+class FollowShareLink(Query[Link]):
+    """The address of what a share link is for, signed for 60 s; `not_found`, or `gone` when it has expired, is used up,
+    or what it was for was deleted.
+
+    It counts the client at `address`, unless they only look (HEAD): then the address is signed for that.
+    """
+
+    token: str = Field(max_length=200, repr=False)
+    address: str = Field(max_length=100)
+    looks: bool = False

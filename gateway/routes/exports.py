@@ -14,11 +14,14 @@ from contracts.rpc.exports import (
     LinkExport,
     ListExports,
     RenameExport,
+    ShareExport,
+    UnshareExport,
 )
 from gateway.asker import Asker
 from gateway.responses import redirect
 from gateway.routing import Group
-from gateway.schemas import ExportBody, PageQuery, RenameBody
+from gateway.schemas import ExportBody, MadeLink, PageQuery, RenameBody, ShareBody
+from gateway.shared import made
 from gateway.state import gateway
 
 group = Group("exports", "Label exports")
@@ -73,3 +76,27 @@ def delete_export(project_id: UUID, export_id: UUID, key: str) -> None:
 def download_export(project_id: UUID, export_id: UUID) -> Response:
     """A redirect to the export's file, at an address signed for 60 s."""
     return redirect(gateway().calls(LinkExport(project_id=project_id, export_id=export_id)))
+
+
+@group.route("POST", "/projects/{project_id}/exports/{export_id}/link", Permission.EXPORT, status=201)
+def share_export(asker: Asker, project_id: UUID, export_id: UUID, body: ShareBody, key: str) -> MadeLink:
+    """Make an address by which anyone may download the export's file, in place of the one that stands.
+
+    It is told this once. It works until `expires_at`, for `max_downloads` downloads, or until it is revoked; without
+    either for ever. A client counts once an hour. Made before the file is done, it answers `not_ready` until then.
+    """
+    command = ShareExport(
+        project_id=project_id,
+        export_id=export_id,
+        expires_at=body.expires_at,
+        max_downloads=body.max_downloads,
+        actor=asker.user_id,
+        idempotency_key=key,
+    )
+    return made(gateway().calls(command))
+
+
+@group.route("DELETE", "/projects/{project_id}/exports/{export_id}/link", Permission.EXPORT)
+def unshare_export(project_id: UUID, export_id: UUID, key: str) -> None:
+    """Revoke the export's share link. Whoever has just followed it may still begin to download for 60 s."""
+    gateway().calls(UnshareExport(project_id=project_id, export_id=export_id, idempotency_key=key))

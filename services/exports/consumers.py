@@ -9,19 +9,19 @@ from contracts.events import (
     SnapshotCompleted,
     SnapshotFailed,
 )
-from services.exports import handlers
+from services.exports.handlers import exports
 
 SUBSCRIPTIONS = (
     Subscription(
         "exports.events.v1",
         {
-            ProjectChanged: handlers.project_changed,
-            ProjectDeleted: handlers.project_deleted,
-            ProjectRestored: handlers.project_changed,
-            SnapshotCompleted: handlers.snapshot_completed,
-            SnapshotFailed: handlers.snapshot_failed,
+            ProjectChanged: exports.project_changed,
+            ProjectDeleted: exports.project_deleted,
+            ProjectRestored: exports.project_changed,
+            SnapshotCompleted: exports.snapshot_completed,
+            SnapshotFailed: exports.snapshot_failed,
         },
-        given_up={SnapshotCompleted: handlers.give_up, SnapshotFailed: handlers.give_up},
+        given_up={SnapshotCompleted: exports.give_up, SnapshotFailed: exports.give_up},
     ),
-    Subscription("exports.clearing.v1", {ExportChanged: handlers.clear_away}, own_transactions=True),
+    Subscription("exports.clearing.v1", {ExportChanged: exports.clear_away}, own_transactions=True),
 )

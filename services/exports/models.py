@@ -53,6 +53,43 @@ class ExportRow(Base):
     deleted_at: Mapped[datetime | None]
 
 
+class ShareLinkRow(Base):
+    """An address by which anyone may download a file. At most one that is not revoked stands for each file."""
+
+    __tablename__ = "share_links"
+    __table_args__ = (
+        sa.Index(
+            "share_links_standing",
+            "project_id",
+            "target_id",
+            unique=True,
+            postgresql_where=sa.text("revoked_at IS NULL"),
+        ),
+    )
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    target_id: Mapped[UUID]  # the export's
+    digest: Mapped[bytes] = mapped_column(unique=True)  # SHA-256 of its token
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime | None]
+    max_downloads: Mapped[int | None]
+    downloads: Mapped[int]
+    revoked_at: Mapped[datetime | None]
+
+
+class ShareVisitRow(Base):
+    """A client that has used a share link within the hour, and is not counted again."""
+
+    __tablename__ = "share_visits"
+    __table_args__ = (sa.Index("share_visits_seen", "seen_at"),)
+
+    link_id: Mapped[UUID] = mapped_column(primary_key=True)
+    client: Mapped[bytes] = mapped_column(primary_key=True)  # a digest: addresses are not kept
+    seen_at: Mapped[datetime]
+
+
 class ProjectCopy(Base):
     """What this service needs of a project, from events or asked for. A deleted one stays as a tombstone."""
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from chassis.restoring import Kept
 from contracts.enums import JobState
 from contracts.events import EventData, ExportReady, SnapshotRequested
-from services.exports.handlers import changed, file_key
+from services.exports.handlers.exports import changed, file_key
 from services.exports.models import ExportRow
 
 

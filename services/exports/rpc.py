@@ -11,13 +11,17 @@ from contracts.rpc.exports import (
     DeleteExport,
     Export,
     ExportPage,
+    FollowShareLink,
     GetExport,
     LinkExport,
     ListExports,
+    NewShareLink,
     RenameExport,
+    ShareExport,
+    UnshareExport,
 )
 from contracts.rpc.labels import Link
-from services.exports import handlers
+from services.exports.handlers import exports, sharing
 
 
 class Exports(Service):
@@ -27,24 +31,37 @@ class Exports(Service):
 
     @rpc
     def create_export(self, session: Session, request: CreateExport) -> Export:
-        return handlers.create_export(session, RpcClient.shared(), request)
+        return exports.create_export(session, RpcClient.shared(), request)
 
     @rpc
     def get_export(self, session: Session, request: GetExport) -> Export:
-        return handlers.get_export(session, request.project_id, request.export_id)
+        return exports.get_export(session, request.project_id, request.export_id)
 
     @rpc
     def list_exports(self, session: Session, request: ListExports) -> ExportPage:
-        return handlers.list_exports(session, request)
+        return exports.list_exports(session, request)
 
     @rpc
     def rename_export(self, session: Session, request: RenameExport) -> Export:
-        return handlers.rename_export(session, request)
+        return exports.rename_export(session, request)
 
     @rpc
     def delete_export(self, session: Session, request: DeleteExport) -> Nothing:
-        return handlers.delete_export(session, request.project_id, request.export_id)
+        return exports.delete_export(session, request.project_id, request.export_id)
 
     @rpc
     def link_export(self, session: Session, request: LinkExport) -> Link:
-        return handlers.link_export(session, ObjectStore.shared(), request.project_id, request.export_id)
+        return exports.link_export(session, ObjectStore.shared(), request.project_id, request.export_id)
+
+    @rpc(again=sharing.share_export_again)
+    def share_export(self, session: Session, request: ShareExport) -> NewShareLink:
+        return sharing.share_export(session, request)
+
+    @rpc
+    def unshare_export(self, session: Session, request: UnshareExport) -> Nothing:
+        return sharing.unshare_export(session, request)
+
+    @rpc(transaction=False)
+    def follow_share_link(self, request: FollowShareLink) -> Link:
+        with self.database.session() as session:  # a question that counts who asks
+            return sharing.follow(session, ObjectStore.shared(), request)

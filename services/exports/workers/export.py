@@ -17,8 +17,8 @@ from contracts.events import ExportReady
 from contracts.rpc import Owners
 from contracts.snapshots import Manifest, Part
 from formats import native
-from services.exports import handlers
-from services.exports.handlers import Assembled, Assembly
+from services.exports.handlers import exports
+from services.exports.handlers.exports import Assembled, Assembly
 
 log = get_logger()
 
@@ -62,9 +62,9 @@ def export(database: Database, event: ExportReady) -> None:
 def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owners) -> None:
     """`export` with its ports."""
     with database.session() as session:
-        assembly = handlers.begin_assembly(session, event.project_id, event.export_id)
+        assembly = exports.begin_assembly(session, event.project_id, event.export_id)
     if assembly is None:
-        handlers.clear_away(database, event)
+        exports.clear_away(database, event)
         return
     outcome: Assembled | Problem
     try:
@@ -76,7 +76,7 @@ def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owne
             raise  # somebody is away; the delivery is tried again
         outcome = problem
     with database.session() as session:
-        ended = handlers.finish_assembly(session, assembly, outcome)
+        ended = exports.finish_assembly(session, assembly, outcome)
     if not ended:
         log.info("overtaken", export=str(assembly.export_id), attempt=assembly.attempt)
         store.delete(assembly.key)
@@ -86,7 +86,7 @@ def _assemble(database: Database, store: ObjectStore, owners: Owners, assembly: 
     """Write the file. Its head is of the moment that its labels are of, but for the name: that is today's."""
     manifest = Manifest.model_validate_json(store.get(assembly.manifest))
     with database.session() as session:
-        copy = handlers.require_project(session, owners, assembly.project_id)
+        copy = exports.require_project(session, owners, assembly.project_id)
     project = {
         "id": str(assembly.project_id),
         "name": copy.name,
@@ -122,6 +122,6 @@ SUBSCRIPTIONS = (
         {ExportReady: export},
         prefetch=1,
         own_transactions=True,
-        given_up={ExportReady: handlers.give_up},
+        given_up={ExportReady: exports.give_up},
     ),
 )

@@ -14,7 +14,7 @@ from chassis.objects import ObjectStore
 from chassis.settings import settings
 from contracts.enums import ExportFormat, JobState
 from deploy.backup.verification import differing_objects
-from services.exports.handlers import file_key
+from services.exports.handlers.exports import file_key
 from services.exports.models import ExportRow
 
 NOW = datetime.now(UTC)

@@ -34,7 +34,8 @@ from contracts.rpc.exports import CreateExport, Export, ListExports, RenameExpor
 from contracts.rpc.labels import LabelFilter
 from contracts.rpc.projects import GetProject, Project
 from contracts.snapshots import Manifest, Part
-from services.exports import consumers, handlers
+from services.exports import consumers
+from services.exports.handlers import exports as handlers
 from services.exports.workers import export as worker
 
 TAKEN_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)

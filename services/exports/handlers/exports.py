@@ -5,8 +5,10 @@ worker assembles the file from that (ExportReady, workers/export.py), and what i
 (ExportChanged, `clear_away`).
 """
 
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -30,11 +32,11 @@ from contracts.events import (
     SnapshotRequested,
 )
 from contracts.rpc import Nothing, Owners
-from contracts.rpc.exports import CreateExport, Export, ExportPage, ListExports, RenameExport
+from contracts.rpc.exports import CreateExport, Export, ExportPage, ListExports, RenameExport, ShareLink
 from contracts.rpc.labels import LabelFilter, Link
 from contracts.rpc.projects import GetProject
 from services.exports import domain
-from services.exports.models import ExportRow, ProjectCopy
+from services.exports.models import ExportRow, ProjectCopy, ShareLinkRow
 
 LINK_SECONDS = 60
 """How long the address of a file holds."""
@@ -70,12 +72,12 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
         SnapshotRequested(project_id=row.project_id, snapshot_id=row.id, filter=row.filter),
         changed(row),
     )
-    return _to_export(row)
+    return _told(session, row)[0]
 
 
 def get_export(session: Session, project_id: UUID, export_id: UUID) -> Export:
     """One export; Problem `not_found`, `gone`."""
-    return _to_export(_row(session, project_id, export_id))
+    return _told(session, require_export(session, project_id, export_id))[0]
 
 
 def list_exports(session: Session, request: ListExports) -> ExportPage:
@@ -86,28 +88,30 @@ def list_exports(session: Session, request: ListExports) -> ExportPage:
         query = query.where(ExportRow.id < last)
     found = session.scalars(query.order_by(ExportRow.id.desc()).limit(request.limit + 1))
     rows, more = paging.page(found, request.limit, lambda row: row.id)
-    return ExportPage(items=tuple(map(_to_export, rows)), next=more)
+    return ExportPage(items=_told(session, *rows), next=more)
 
 
 def rename_export(session: Session, request: RenameExport) -> Export:
     """Give an export another name; Problem `not_found`, `gone`."""
-    row = _row(session, request.project_id, request.export_id, lock=True)
+    row = require_export(session, request.project_id, request.export_id, lock=True)
     row.name = request.name
     _change(session, row)
-    return _to_export(row)
+    return _told(session, row)[0]
 
 
 def delete_export(session: Session, project_id: UUID, export_id: UUID) -> Nothing:
     """Delete an export; its file follows (`clear_away`). Problem `not_found`, `gone`."""
-    row = _row(session, project_id, export_id, lock=True)
+    row = require_export(session, project_id, export_id, lock=True)
     row.deleted_at = datetime.now(UTC)
     _change(session, row)
     return Nothing()
 
 
-def link_export(session: Session, store: ObjectStore, project_id: UUID, export_id: UUID) -> Link:
+def link_export(
+    session: Session, store: ObjectStore, project_id: UUID, export_id: UUID, method: Literal["GET", "HEAD"] = "GET"
+) -> Link:
     """An address to download an export's file; Problem `not_found`, `gone`, `not_ready`."""
-    row = _row(session, project_id, export_id)
+    row = require_export(session, project_id, export_id)
     if row.state != JobState.DONE:
         raise Problem("not_ready", row.failure or f"The export is {row.state}.", state=row.state)
     return store.link(
@@ -115,6 +119,7 @@ def link_export(session: Session, store: ObjectStore, project_id: UUID, export_i
         LINK_SECONDS,
         domain.file_name(row.name, ExportFormat(row.format)),
         "application/json",
+        method,
     )
 
 
@@ -271,7 +276,8 @@ def _find(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = F
     return session.get(ExportRow, (project_id, export_id), with_for_update=lock or None)
 
 
-def _row(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = False) -> ExportRow:
+def require_export(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = False) -> ExportRow:
+    """An export that is not deleted; Problem `not_found`, `gone`."""
     row = _find(session, project_id, export_id, lock=lock)
     if row is None:
         raise Problem("not_found", f"There is no export {export_id}.")
@@ -306,7 +312,23 @@ def changed(row: ExportRow) -> ExportChanged:
     )
 
 
-def _to_export(row: ExportRow) -> Export:
+def _told(session: Session, *rows: ExportRow) -> tuple[Export, ...]:
+    """These exports of one project, as answers."""
+    links = links_of(session, rows[0].project_id, [row.id for row in rows]) if rows else {}
+    return tuple(_to_export(row, links.get(row.id)) for row in rows)
+
+
+def links_of(session: Session, project_id: UUID, target_ids: Collection[UUID]) -> Mapping[UUID, ShareLink]:
+    """The share links that stand, by what they are for."""
+    query = sa.select(ShareLinkRow).where(
+        ShareLinkRow.project_id == project_id,
+        ShareLinkRow.target_id.in_(target_ids),
+        ShareLinkRow.revoked_at.is_(None),
+    )
+    return {row.target_id: ShareLink.model_validate(row, from_attributes=True) for row in session.scalars(query)}
+
+
+def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
     return Export(
         id=row.id,
         project_id=row.project_id,
@@ -323,6 +345,7 @@ def _to_export(row: ExportRow) -> Export:
         created_at=row.created_at,
         ended_at=row.ended_at,
         version=row.version,
+        link=link,
     )
 
 

@@ -1,0 +1,1 @@
+"""Use cases of the exports service, by what they are about."""
