@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import outbox
+from chassis import audit, outbox
 from contracts.body import Body
 from contracts.enums import Review, Status
 from contracts.events import LabelChanged, LabelState
@@ -87,6 +87,8 @@ def apply(
     line = change(label, moved, action=action, actor=actor, at=at, comment=comment, body=body, old=old.get(label.id))
     write(session, [line], [] if body is None else [(label, body)])
     publish(session, [label], actor, action)
+    after = {"action": action, "version": label.version, **line["after"]}
+    audit.note("label", label.id, before={"version": label.version - 1, **line["before"]}, after=after)
 
 
 def change(
