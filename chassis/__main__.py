@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Callable, Sequence
 
 USAGE = """\
 python -m chassis COMMAND
@@ -12,6 +13,7 @@ python -m chassis COMMAND
   gateway               serve REST and live streams
   migrate [SERVICE...]  bring databases to the newest schema
   anew analytics        drop all tables of a database that can be rebuilt, and make them again
+  forget-audit DAYS [SERVICE...]  drop rows of the audit that are older
   topology              declare exchanges, queues and bindings, and make the bucket
   tell [SERVICE...]     tell every present state again, as after a restore
 """
@@ -45,10 +47,8 @@ def main(arguments: list[str]) -> None:
         case ["migrate", *services]:
             _configure("migrate")
             from chassis.migrations import upgrade
-            from chassis.settings import SERVICES
 
-            for service in services or SERVICES:
-                upgrade(service)
+            _for_each(services, upgrade)
         case ["anew", service]:
             _configure("anew")
             from chassis.migrations import REBUILT, begin_anew
@@ -56,6 +56,11 @@ def main(arguments: list[str]) -> None:
             if service not in REBUILT:
                 sys.exit(f"What {service} knows is nowhere else. Can be rebuilt: {', '.join(REBUILT)}")
             begin_anew(service)
+        case ["forget-audit", days, *services] if days.isdecimal():
+            _configure("forget-audit")
+            from chassis.audit import forget
+
+            _for_each(services, lambda service: print(f"{service}: {forget(service, int(days))} rows"))
         case ["topology"]:
             _configure("topology", BROKER)
             from chassis import objects, topology
@@ -65,12 +70,18 @@ def main(arguments: list[str]) -> None:
         case ["tell", *services]:
             _configure("tell")
             from chassis.restoring import tell_again
-            from chassis.settings import SERVICES
 
-            for service in services or SERVICES:
-                print(f"{service}: {tell_again(service)} events")
+            _for_each(services, lambda service: print(f"{service}: {tell_again(service)} events"))
         case _:
             sys.exit(USAGE)
+
+
+def _for_each(services: Sequence[str], do: Callable[[str], object]) -> None:
+    """`do` for each of these services; for every one, if none is named."""
+    from chassis.settings import SERVICES
+
+    for service in services or SERVICES:
+        do(service)
 
 
 def _patch() -> None:

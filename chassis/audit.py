@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -22,6 +22,7 @@ from chassis import context
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.logs import get_logger
+from chassis.settings import settings
 from chassis.tables import audit
 from contracts.audit import OK, AuditEntry, AuditPage, ListAudit
 from contracts.message import Message, without_secrets
@@ -289,3 +290,29 @@ def _which(request: ListAudit) -> Iterator[sa.ColumnElement[bool]]:
 def first_id(moment: datetime) -> UUID:
     """Smaller than every UUIDv7 that is made at `moment`, in milliseconds, or later; larger than all before."""
     return UUID(int=max(0, int(moment.timestamp() * 1000)) << _MILLISECONDS)
+
+
+# --- cutting, by an operator: what a service's own role may not do ---
+
+
+def forget(service: str, days: int, at_once: int = 10_000) -> int:
+    """Drop a service's rows that are older than `days`, and leave one that says so; how many those were.
+
+    As the role that owns the table. In steps of `at_once`, each a transaction of its own.
+    """
+    until = datetime.now(UTC) - timedelta(days=days)
+    dropped = 0
+    database = Database(settings().migration_dsn(service))
+    try:
+        while True:
+            old = sa.select(audit.c.id).where(audit.c.id < first_id(until)).order_by(audit.c.id).limit(at_once)
+            with database.session() as session:
+                gone = session.connection().execute(audit.delete().where(audit.c.id.in_(old))).rowcount
+                if gone:
+                    dropped += gone
+                    after = {"rows": gone, "until": until}
+                    write(session, f"{service}.forget_audit", "audit", None, issuer="operator", after=after)
+            if gone < at_once:
+                return dropped
+    finally:
+        database.close()

@@ -43,6 +43,9 @@ queue_consumers = Gauge("labelyard_queue_consumers", "Consumers of a queue.", ["
 failed_depth = Gauge("labelyard_failed_waiting", "Failed messages that are kept.", ["queue"])
 failed_age = Gauge("labelyard_failed_oldest_seconds", "Age of the oldest failed message that is kept.", ["queue"])
 failed_fill = Gauge("labelyard_failed_fill", "Share of the room for failed messages in use: 1 is all.", ["service"])
+audit_protected = Gauge(
+    "labelyard_audit_protected", "Whether the service's own role is kept from changing the audit.", ["service"]
+)
 outbox_lag = Gauge("labelyard_outbox_lag_seconds", "Age of the oldest event last seen waiting.", ["service"])
 failed = Counter("labelyard_failed_messages_total", "Messages whose handler failed.", ["queue"])
 streams = Gauge("labelyard_live_streams", "Live streams that are open.")

@@ -8,6 +8,7 @@ from alembic import command, context, op
 from alembic.config import Config
 from sqlalchemy.dialects.postgresql import BYTEA, JSONB, UUID
 
+from chassis import privileges
 from chassis.settings import settings
 
 _LOCK = 7_226_154_003
@@ -31,14 +32,16 @@ def configuration(service: str) -> Config:
 
 
 def upgrade(service: str) -> None:
-    """Bring a service's database to the newest schema. Again: changes nothing."""
+    """Bring a service's database to the newest schema, and its role's privileges with it. Again: changes nothing."""
+    privileges.require_owner(service)
     command.upgrade(configuration(service), "head")
+    privileges.protect(service)
 
 
 def begin_anew(service: str) -> None:
     """Drop every table of a service's database but the audit, and make them again; only for those in REBUILT."""
     assert service in REBUILT, service
-    engine = sa.create_engine(settings().dsn(service))
+    engine = sa.create_engine(settings().migration_dsn(service))
     with engine.begin() as connection:
         connection.execute(sa.text("SET LOCAL lock_timeout = '10s'"))
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
@@ -54,7 +57,7 @@ def begin_anew(service: str) -> None:
 def run_env(models: str) -> None:
     """The body of each service's `migrations/env.py`; `models` is the module whose Base has the metadata."""
     service = models.split(".")[1]
-    engine = sa.create_engine(settings().dsn(service))
+    engine = sa.create_engine(settings().migration_dsn(service))
     with engine.connect() as connection:
         connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": _LOCK})
         connection.commit()

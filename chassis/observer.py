@@ -8,7 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from chassis import failed, metrics
+from chassis import failed, metrics, privileges
 from chassis.broker import CONNECTION_ERRORS, OLD_DEAD_LETTERS, connect, dead_letters
 from chassis.database import Database
 from chassis.health import Health
@@ -41,7 +41,9 @@ class Observer:
         self._dead = 0
         gauges = f"services.{service}.gauges"
         self._own: Any = importlib.import_module(gauges) if importlib.util.find_spec(gauges) else None
+        self._flaw: str | None = None
         health.warn(f"{service}: failed messages", self._warning)
+        health.warn(f"{service}: audit", lambda: self._flaw)
 
     def run(self) -> None:
         """Watch until `stop` is set. What can't be watched now is tried again the next time."""
@@ -69,6 +71,8 @@ class Observer:
             if self._own is not None:
                 self._own.observe(session)
             metrics.failed_fill.labels(self.service).set(failed.fill(session))
+            self._flaw = privileges.flaw(session)
+            metrics.audit_protected.labels(self.service).set(self._flaw is None)
             dropped = failed.drop_old(session)
             forget_old(session)
         if dropped:

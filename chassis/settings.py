@@ -41,6 +41,17 @@ class Settings(BaseSettings):
     """The analytics service's database, likewise."""
     exports_dsn: str | None = None
     """The exports service's database, likewise."""
+    members_migration_dsn: str | None = None
+    """The same database as the role that owns its tables. Migrations need it, and backups; processes must not have it.
+    Without it, migrations use MEMBERS_DSN, and nothing keeps the service from changing its [audit](audit.md)."""
+    projects_migration_dsn: str | None = None
+    """The projects service's, likewise."""
+    labels_migration_dsn: str | None = None
+    """The labels service's, likewise."""
+    analytics_migration_dsn: str | None = None
+    """The analytics service's, likewise."""
+    exports_migration_dsn: str | None = None
+    """The exports service's, likewise."""
     database_pool: int = Field(default=10, ge=1, le=500)
     """Connections that a process opens to its database, at most."""
     statement_timeout: float = Field(default=30, gt=0)
@@ -123,7 +134,7 @@ class Settings(BaseSettings):
             raise ValueError("must be a mail address, or a name and the address in <>")
         return given
 
-    @field_validator("members_dsn", "projects_dsn", "labels_dsn", "analytics_dsn", "exports_dsn")
+    @field_validator(*(f"{service}{kind}_dsn" for service in SERVICES for kind in ("", "_migration")))
     @classmethod
     def _postgresql(cls, dsn: str | None) -> str | None:
         if dsn is None:
@@ -137,6 +148,11 @@ class Settings(BaseSettings):
         """The address of a service's database, in SQLAlchemy's form; ends the process if it isn't set."""
         dsn: str | None = getattr(self, f"{service}_dsn")
         return dsn or _missing(f"{service}_dsn")
+
+    def migration_dsn(self, service: str) -> str:
+        """The same as the role that owns its tables; `dsn` where none is set."""
+        dsn: str | None = getattr(self, f"{service}_migration_dsn")
+        return dsn or self.dsn(service)
 
     def require(self, field: str) -> str:
         """The value of a setting that this process can't do without; ends the process if it isn't set."""

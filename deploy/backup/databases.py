@@ -138,7 +138,10 @@ def _connect(service: str) -> psycopg.Connection:
 
 
 def _address(service: str) -> str:
-    return make_url(settings().dsn(service)).set(drivername="postgresql").render_as_string(hide_password=False)
+    """As the role that owns the tables: a service's own may neither drop nor make any."""
+    return (
+        make_url(settings().migration_dsn(service)).set(drivername="postgresql").render_as_string(hide_password=False)
+    )
 
 
 def _value(connection: psycopg.Connection, query: str) -> str:

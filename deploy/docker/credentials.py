@@ -21,6 +21,7 @@ VHOST = "labelyard"
 ORIGINALS = {  # an address carries its password, so that each password stands in one place
     "admin_dsn": "postgresql://postgres:{password}@postgres:5432/postgres",
     **{f"{name}_dsn": f"postgresql://{name}:{{password}}@postgres:5432/{name}" for name in SERVICES},
+    **{f"{name}_migration_dsn": f"postgresql://{name}_owner:{{password}}@postgres:5432/{name}" for name in SERVICES},
     **{f"{name}_amqp_url": f"amqp://{name}:{{password}}@rabbitmq:5672/{VHOST}" for name in BROKER_USERS},
     "s3_access_key": "{password}",
     "s3_secret_key": "{password}",

@@ -1,18 +1,18 @@
-"""`python -m deploy.docker.databases`: makes each service's role and database as its DSN names them.
+"""`python -m deploy.docker.databases`: makes each service's roles and database as its DSN and MIGRATION_DSN name them.
 
-LABELYARD_ADMIN_DSN is the address of an administrator, who may make roles and databases. Again: changes nothing, unless
-a DSN has a new password: that becomes the role's.
+LABELYARD_ADMIN_DSN is the address of a superuser, on the server that has all of them. Again: changes nothing, unless
+an address has a new password: that becomes the role's. What a version without owners left to the service's role is
+handed over to the owner.
 """
 
 import sys
 
-import psycopg
 from pydantic import ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy import make_url
 
 from chassis.settings import SERVICES, secrets_folder, settings
-from deploy.databases import make_database
+from deploy.databases import Role, make_database
 
 
 class Administrator(BaseSettings):
@@ -29,13 +29,19 @@ def main() -> None:
         administrator = Administrator(_secrets_dir=secrets_folder())
     except ValidationError:
         sys.exit("LABELYARD_ADMIN_DSN is not set, and databases are not made without it.")
-    with psycopg.connect(administrator.dsn, autocommit=True, connect_timeout=10) as connection:
-        for service in SERVICES:
-            address = make_url(settings().dsn(service))
-            if not (address.database and address.username and address.password):
-                sys.exit(f"LABELYARD_{service.upper()}_DSN must name a database, a role and its password.")
-            make_database(connection, address.database, address.username, str(address.password))
+    for service in SERVICES:
+        role = _role(settings().dsn(service), f"{service}_dsn")
+        owner = _role(settings().migration_dsn(service), f"{service}_migration_dsn")
+        database = str(make_url(settings().dsn(service)).database)
+        make_database(administrator.dsn, database, role, owner if owner.name != role.name else None)
     print(f"Databases of {', '.join(SERVICES)} are there.")
+
+
+def _role(dsn: str, setting: str) -> Role:
+    address = make_url(dsn)
+    if not (address.database and address.username and address.password):
+        sys.exit(f"LABELYARD_{setting.upper()} must name a database, a role and its password.")
+    return Role(address.username, str(address.password))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,9 @@ from deploy.local.servers.s3 import BUCKET, REGION, S3
 from deploy.local.state import REPOSITORY, State
 
 PREFIX = "LABELYARD_"
+OF_OWNERS = "_MIGRATION_DSN"
+"""What the variables end with that migrations get, and no process."""
+
 PACKAGES = ("contracts", "chassis", "formats", "services", "gateway")
 OWNER = "owner@example.com"
 
@@ -33,6 +36,8 @@ def build(state: State, given: Mapping[str, str]) -> tuple[dict[str, str], list[
         database = PostgreSQL(state)
         servers.append(database)
         made |= {variable: database.dsn(service) for variable, service in dsns.items()}
+        ours = [service for variable, service in dsns.items() if variable not in given]
+        made |= {f"{PREFIX}{service.upper()}{OF_OWNERS}": database.migration_dsn(service) for service in ours}
     if "LABELYARD_AMQP_URL" not in given:
         broker = RabbitMQ(state)
         servers.append(broker)

@@ -10,7 +10,7 @@ from functools import partial
 import urllib3
 
 from deploy.local.commands import run
-from deploy.local.environment import build, revision
+from deploy.local.environment import OF_OWNERS, build, revision
 from deploy.local.errors import LocalError
 from deploy.local.processes import PROCESSES
 from deploy.local.programs import Program
@@ -109,7 +109,7 @@ class System:
         return run(*command, folder=REPOSITORY, environment=self.process_environment())
 
     def process_environment(self) -> dict[str, str]:
-        """The whole environment of a Labelyard process, but for its health port."""
+        """The whole environment of a Labelyard command: of a process too, but for its health port and OF_OWNERS."""
         return {"PATH": "/usr/local/bin:/usr/bin:/bin", "LC_ALL": "C.UTF-8", **self.environment}
 
     def is_ready(self, process: str) -> bool:
@@ -131,6 +131,7 @@ class System:
 
     def _programs(self) -> list[Program]:
         environment = self.process_environment() | {"LABELYARD_REVISION": revision(self.environment)}
+        environment = {name: value for name, value in environment.items() if not name.endswith(OF_OWNERS)}
         programs = [program for server in self.servers for program in server.programs()]
         return programs + [
             Program(

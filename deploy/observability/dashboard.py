@@ -126,6 +126,13 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             "Age of the oldest failed message", "s", {"max by (queue) (labelyard_failed_oldest_seconds)": "{{queue}}"}
         ),
     ),
+    "Audit": (
+        Panel(
+            "Protected from the service's own role",
+            "bool_yes_no",
+            {"min by (service) (labelyard_audit_protected)": "{{service}}"},
+        ),
+    ),
     "Exports": (
         Panel("Exports under way", "short", {"max by (state) (labelyard_exports_open)": "{{state}}"}),
         Panel("Age of the oldest", "s", {"max(labelyard_exports_oldest_seconds)": "oldest"}),

@@ -22,6 +22,7 @@ from chassis.settings import SERVICES
 from deploy.backup import objects
 from deploy.backup.databases import program
 from deploy.local.processes import PROCESSES
+from deploy.local.servers.postgresql import PostgreSQL, owner_of
 from deploy.local.state import REPOSITORY
 from deploy.local.system import System
 from tests.e2e.support import body, eventually, figures, make_team, png, sign_in
@@ -38,8 +39,11 @@ def dsn(system: System, service: str) -> str:
 
 
 def bring_back(system: System, folder: Path) -> None:
-    """Put kept data into servers that are empty."""
+    """Put kept data into servers that are empty, as the service's role, which owned all before there was an audit."""
+    (server,) = [each for each in system.servers if isinstance(each, PostgreSQL)]
     for service in SERVICES:
+        with psycopg.connect(server.administrator(), autocommit=True) as administrator:
+            administrator.execute(f"ALTER DATABASE {service} OWNER TO {service}".encode())
         options = ["--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", f"--file={folder / f'{service}.sql'}"]
         subprocess.run([program("psql"), "--no-psqlrc", dsn(system, service), *options], check=True)
     store = ObjectStore(
@@ -74,6 +78,8 @@ def test_data_of_a_released_version_is_served(folder: Path, tmp_path: Path) -> N
         for service in SERVICES:
             with psycopg.connect(dsn(system, service)) as connection:
                 at = [revision for (revision,) in connection.execute("SELECT version_num FROM alembic_version")]
+                owners = connection.execute("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'")
+                assert owners.fetchall() == [(owner_of(service),)]
             assert at == ScriptDirectory.from_config(configuration(service)).get_heads()
 
         api = sign_in(sessions, system, told["email"], told["password"])

@@ -1,11 +1,11 @@
-"""A private PostgreSQL server: one database and one role a service, TCP on the loopback address only."""
+"""A private PostgreSQL server: one database and two roles a service, TCP on the loopback address only."""
 
 import shutil
 from pathlib import Path
 
 import psycopg
 
-from deploy.databases import make_database
+from deploy.databases import Role, make_database
 from deploy.local.commands import run
 from deploy.local.errors import LocalError
 from deploy.local.folders import make_folder, server_user, write_private
@@ -13,6 +13,11 @@ from deploy.local.programs import Program
 from deploy.local.state import State
 
 SERVICES = ("members", "projects", "labels", "analytics", "exports")
+
+
+def owner_of(service: str) -> str:
+    """The role that owns a service's tables."""
+    return f"{service}_owner"
 
 
 class PostgreSQL:
@@ -28,6 +33,11 @@ class PostgreSQL:
     def dsn(self, service: str) -> str:
         """The address of a service's own database."""
         return f"postgresql://{service}:{self._state.secret(service)}@{self._address()}/{service}"
+
+    def migration_dsn(self, service: str) -> str:
+        """The same as the role that owns its tables."""
+        owner = owner_of(service)
+        return f"postgresql://{owner}:{self._state.secret(owner)}@{self._address()}/{service}"
 
     def prepare(self) -> None:
         """Makes the data folder, once."""
@@ -76,17 +86,20 @@ class PostgreSQL:
         return True
 
     def set_up(self) -> None:
-        """Makes each service's role and database where they are missing."""
-        with self._connect() as connection:
-            for service in SERVICES:
-                make_database(connection, service, service, self._state.secret(service))
+        """Makes each service's roles and database where they are missing."""
+        for service in SERVICES:
+            role, owner = (Role(name, self._state.secret(name)) for name in (service, owner_of(service)))
+            make_database(self.administrator(), service, role, owner)
+
+    def administrator(self) -> str:
+        """The address of the server's superuser."""
+        return f"postgresql://postgres:{self._state.secret('postgres')}@{self._address()}/postgres"
 
     def _address(self) -> str:
         return f"127.0.0.1:{self._state.port('postgresql')}"
 
     def _connect(self) -> psycopg.Connection:
-        dsn = f"postgresql://postgres:{self._state.secret('postgres')}@{self._address()}/postgres"
-        return psycopg.connect(dsn, autocommit=True, connect_timeout=5)
+        return psycopg.connect(self.administrator(), autocommit=True, connect_timeout=5)
 
     def _binaries(self) -> Path:
         """Debian keeps each major version apart; a data folder belongs to the one that made it."""

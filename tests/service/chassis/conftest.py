@@ -18,8 +18,8 @@ from chassis.tables import metadata
 
 
 def database_of(schema: str) -> Database:
-    """The analytics database, as if it had this schema only."""
-    database = Database(settings().dsn("analytics"))
+    """The analytics database, as if it had this schema only; as its owner, who may make one."""
+    database = Database(settings().migration_dsn("analytics"))
 
     @sa.event.listens_for(database.engine, "connect")
     def use_schema(connection: object, _: object) -> None:
@@ -36,7 +36,7 @@ def database(settings_environment: dict[str, str]) -> Iterator[Database]:
     """The analytics database under a schema of its own, so that nothing else sees what is written here."""
     settings.cache_clear()
     schema = f"test_{uuid4().hex}"
-    dsn = settings().dsn("analytics")
+    dsn = settings().migration_dsn("analytics")
     admin = sa.create_engine(dsn)
     with admin.begin() as connection:
         connection.execute(sa.text(f"CREATE SCHEMA {schema}"))

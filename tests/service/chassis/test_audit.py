@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from chassis import audit, context, idempotency
 from chassis.database import Database
 from chassis.ids import new_id
+from chassis.settings import settings
 from chassis.tables import audit as table
 from contracts.audit import AuditEntry, ListAudit
 from contracts.errors import Problem
@@ -191,3 +192,26 @@ def test_rows_of_other_versions_are_read(database: Database) -> None:
     newer, older = entries(database)
     assert (older.action, older.user_id, older.after) == ("gone.method", None, None)
     assert (newer.outcome, newer.subject_id, newer.after) == ("a_new_code", "not a uuid", {"deep": [1, {"a": None}]})
+
+
+def test_an_operator_cuts_what_is_old_and_that_is_recorded(settings_environment: dict[str, str]) -> None:
+    settings.cache_clear()
+    began = new_id()
+    long_ago = datetime(2001, 5, 1, tzinfo=UTC)
+    database = Database(settings().dsn("exports"))
+    with database.session() as session:
+        for each in range(5):
+            row = {
+                "id": UUID(int=audit.first_id(long_ago).int + each),
+                "at": long_ago,
+                "action": "old",
+                "outcome": "ok",
+            }
+            session.execute(table.insert().values(row))
+    assert audit.forget("exports", 3650, at_once=2) == 5
+    assert audit.forget("exports", 3650) == 0
+    with database.session() as session:
+        assert audit.page(session, "exports", ListAudit.of("exports")(action="old")).items == ()
+        cuts = audit.page(session, "exports", ListAudit.of("exports")(action="exports.forget_audit")).items
+    database.close()
+    assert [each.after and each.after["rows"] for each in cuts if each.id > began] == [1, 2, 2]

@@ -29,7 +29,7 @@ def empty_database(settings_environment: dict[str, str]) -> Iterator[Database]:
     """The tables of the members service in a schema of their own: a team with nobody in it."""
     settings.cache_clear()
     schema = f"test_{uuid4().hex}"
-    scratch = Database(settings().dsn("members"))
+    scratch = Database(settings().migration_dsn("members"))
 
     @sa.event.listens_for(scratch.engine, "begin")
     def use_schema(connection: sa.Connection) -> None:
