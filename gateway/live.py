@@ -327,13 +327,18 @@ def _wants(watched: _Watched) -> bool:
 
 
 def messages(
-    hub: Hub, stream: Stream, still_allowed: Callable[[], bool], gone: Callable[[], bool], seen: int = 0
+    hub: Hub,
+    stream: Stream,
+    still_allowed: Callable[[], bool],
+    gone: Callable[[], bool],
+    seen: int = 0,
+    until: Callable[[], datetime | None] = lambda: None,
 ) -> Iterator[bytes]:
     """What is written to a reader: the present state, every newer one, which other cards changed, and heartbeats.
 
-    Ends when the hub stops, the reader has `gone`, or is no longer allowed to read (asked at each heartbeat, and
-    when an event gives a reason). Where the present state is not to be had in time, the cards say so, under the version
-    that the reader has `seen` last.
+    Ends when the hub stops, the reader has `gone`, or is no longer allowed to read (asked at each heartbeat, when an
+    event gives a reason, and from `until` on, when the reader's sign-in expires). Where the present state is not to be
+    had in time, the cards say so, under the version that the reader has `seen` last.
     """
     yield b"retry: 1000\n\n"
     first = stream.first(ASK_DEADLINE) or Away("deadline_exceeded")
@@ -343,7 +348,9 @@ def messages(
     while not hub.stopped and not gone():
         counters, doubted = stream.wait(min(WATCH, max(0.0, beat_at - time.monotonic())))
         beats = time.monotonic() >= beat_at
-        if (doubted or beats) and not still_allowed():
+        expiry = until()
+        expired = expiry is not None and expiry <= datetime.now(UTC)
+        if (doubted or beats or expired) and not still_allowed():
             return
         if counters is not None and counters.version > version:
             version = counters.version

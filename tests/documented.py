@@ -41,12 +41,19 @@ def assert_documented(response: httpx.Response) -> None:
 
 
 def _operation(method: str, path: str) -> dict[str, Any] | None:
-    for template, operations in document()["paths"].items():
-        pattern = re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(PREFIX + template))
-        if method.lower() in operations and re.fullmatch(pattern, path):
+    for pattern, operations in _patterns():
+        if method.lower() in operations and pattern.fullmatch(path):
             found: dict[str, Any] = operations[method.lower()]
             return found
     return None
+
+
+@cache
+def _patterns() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    return [
+        (re.compile(re.sub(r"\\\{\w+\\\}", "[^/:]+", re.escape(PREFIX + template))), operations)
+        for template, operations in document()["paths"].items()
+    ]
 
 
 @cache

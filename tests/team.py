@@ -2,7 +2,10 @@
 
 import io
 import time
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 from uuid import uuid4
 
@@ -10,7 +13,11 @@ import httpx
 import sqlalchemy as sa
 from kombu import Connection
 from PIL import Image
+from sqlalchemy.orm import Session
 
+from chassis import outbox
+from contracts.enums import UserState
+from contracts.events import PrincipalChanged
 from deploy.local.system import System
 from tests.documented import assert_documented
 from tests.pdfs import pdf
@@ -58,8 +65,54 @@ def sign_in(system: System, email: str, password: str) -> Person:
 
 def new_token(system: System, person: Person, **limits: Any) -> Person:
     """The same person, by a new token with `limits` (scope, project_id, expires_at)."""
-    secret = person.ok("POST", "/me/tokens", json={"name": "test", **limits})["secret"]
-    return Person(person.name, person.id, person.email, client(system, headers={"Authorization": f"Bearer {secret}"}))
+    return by_token(system, person, person.ok("POST", "/me/tokens", json={"name": "test", **limits})["secret"])
+
+
+def by_token(system: System, person: Person, secret: str) -> Person:
+    """The same person, by a token."""
+    return replace(person, api=client(system, headers={"Authorization": f"Bearer {secret}"}))
+
+
+def new_session(system: System, person: Person) -> Person:
+    """The same person, by a new session's cookie, with what its requests need against forgery."""
+    email, password = system.owner
+    api = client(system)
+    secret = password if person.email == email else PASSWORD
+    answer = api.post("/auth/login", json={"email": person.email, "password": secret})
+    api.headers["X-CSRF-Token"] = answer.json()["csrf_token"]
+    return replace(person, api=api)
+
+
+def end_sessions(system: System, people: Iterable[Person], when: datetime) -> None:
+    """Lets all sessions of these people expire then. The members service's own table is told: the least life of a
+    session that can be set is far too long to wait for."""
+    with _members(system) as connection:
+        ids = [person.id for person in people]
+        connection.execute(
+            sa.text("UPDATE sessions SET expires_at = :when WHERE user_id = ANY (CAST(:ids AS uuid[]))"),
+            {"when": when, "ids": ids},
+        )
+
+
+def delete_user(system: System, person: Person) -> None:
+    """Deletes a user. No route does yet, so the members service's own tables are told, as it would itself."""
+    with _members(system) as connection, Session(connection) as session:
+        query = "UPDATE users SET state = 'deleted', version = version + 1 WHERE id = :id RETURNING version, team_role"
+        version, team_role = session.execute(sa.text(query), {"id": person.id}).one()
+        outbox.add(
+            session,
+            PrincipalChanged(user_id=person.id, version=version, state=UserState.DELETED, team_role=team_role),
+        )
+        session.flush()
+
+
+@contextmanager
+def _members(system: System) -> Iterator[sa.Connection]:
+    """A transaction in the members service's database."""
+    engine = sa.create_engine(system.environment["LABELYARD_MEMBERS_DSN"])
+    with engine.begin() as connection:
+        yield connection
+    engine.dispose()
 
 
 def owner_of(system: System) -> Person:
@@ -80,11 +133,9 @@ def new_admin(system: System, owner: Person) -> Person:
     project_id = new_project(owner)
     person = hire(system, owner, project_id, "labeler")
     owner.ok("DELETE", f"/projects/{project_id}/members/{person.id}")
-    engine = sa.create_engine(system.environment["LABELYARD_MEMBERS_DSN"])
-    with engine.begin() as connection:
+    with _members(system) as connection:
         connection.execute(sa.text("UPDATE users SET team_role = 'admin' WHERE id = :id"), {"id": person.id})
         connection.execute(sa.text("UPDATE team_role_counts SET admin = admin + 1"))
-    engine.dispose()
     assert person.email is not None
     return sign_in(system, person.email, PASSWORD)  # what is remembered of them is bound to the token
 

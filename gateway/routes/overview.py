@@ -1,7 +1,6 @@
 """The Projects Overview and its live stream."""
 
 import time
-from collections.abc import Callable
 from datetime import UTC, datetime
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -55,10 +54,10 @@ def watch(asker: Asker, project_id: UUID) -> Response:
     stream = hub.open(Topic(project_id, counters_scope(asker.role, user_id)), asker.role, user_id)
     connection = request.environ.get("gunicorn.socket")
     limit_patience(connection, gateway().settings.stream_patience)
-    allowed = _still_allowed(gateway(), asker, project_id)
+    right = _Right(gateway(), asker, project_id)
     seen = _version_seen(request.headers.get("Last-Event-ID", ""))
     response = Response(
-        messages(hub, stream, allowed, lambda: reader_gone(connection), seen),
+        messages(hub, stream, right.holds, lambda: reader_gone(connection), seen, right.until),
         content_type="text/event-stream",
         headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
     )
@@ -72,17 +71,28 @@ def _version_seen(last_event_id: str) -> int:
     return int(last_event_id) if fits else 0
 
 
-def _still_allowed(parts: Gateway, asker: Asker, project_id: UUID) -> Callable[[], bool]:
-    def check() -> bool:
+class _Right:
+    """The right to go on reading a stream, looked at again and again."""
+
+    def __init__(self, parts: Gateway, asker: Asker, project_id: UUID) -> None:
+        self._parts = parts
+        self._asker = asker
+        self._project_id = project_id
+        self._principal = asker.principal
+
+    def holds(self) -> bool:
+        """Whether the reader may read what they began with."""
+        security, credentials = self._parts.security, self._asker.credentials
         try:
-            principal = asker.principal
-            if asker.credentials is not None:
-                principal = parts.security.principal(asker.credentials, reading=True)
-            now = parts.security.in_project(
-                principal, asker.credentials, project_id, Permission.READ_PROJECT, reading=True
+            if credentials is not None:
+                self._principal = security.principal(credentials, reading=True)
+            now = security.in_project(
+                self._principal, credentials, self._project_id, Permission.READ_PROJECT, reading=True
             )
         except Problem:
             return False
-        return now.role is asker.role
+        return now.role is self._asker.role
 
-    return check
+    def until(self) -> datetime | None:
+        """When the sign-in expires, as far as is known."""
+        return self._principal.expires_at if self._principal is not None else None
