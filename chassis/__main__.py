@@ -27,17 +27,17 @@ def main(arguments: list[str]) -> None:
     match arguments:
         case ["rpc", service]:
             _patch()
-            _configure(f"rpc {service}", BROKER)
+            _configure(f"rpc {service}", BROKER, issuers=(service,))
             from chassis.rpc import process as rpc_process
 
             rpc_process.run(service)
         case ["events", *services] if services:
-            _configure(f"events {' '.join(services)}", BROKER)
+            _configure(f"events {' '.join(services)}", BROKER, issuers=services)
             from chassis import process
 
             process.events(services)
         case ["worker", name] if "." in name:
-            _configure(f"worker {name}", BROKER)
+            _configure(f"worker {name}", BROKER, issuers=(name.partition(".")[0],))
             from chassis import process
 
             process.worker(name)
@@ -95,15 +95,18 @@ def _patch() -> None:
     eventlet.monkey_patch()
 
 
-def _configure(process: str, *needed: str) -> None:
-    """Set up logs and traces; end here, and not in some thread, if a setting that is needed is missing."""
-    from chassis import logs, tracing
+def _configure(process: str, *needed: str, issuers: Sequence[str] = ()) -> None:
+    """Set up logs and traces; end here, and not in some thread, if a setting that is needed is missing, or the key of
+    an issuer that the process works for."""
+    from chassis import logs, principals, tracing
     from chassis.settings import settings
 
     logs.configure(process, settings().log_level)
     tracing.configure(process, settings().otlp_endpoint)
     for each in needed:
         settings().require(each)
+    if issuers:
+        principals.require(*issuers)
 
 
 if __name__ == "__main__":

@@ -23,13 +23,15 @@ from kombu.message import Message as Delivery
 from opentelemetry.trace import SpanKind
 from sqlalchemy.orm import Session
 
-from chassis import context, failed, metrics, tracing
+from chassis import context, failed, metrics, principals, tracing
 from chassis.broker import CONNECTION_ERRORS, broker_session, events_exchange, quorum_queue
 from chassis.database import Database
 from chassis.health import Health
 from chassis.logs import get_logger
 from chassis.outbox import Envelope, decode
+from chassis.settings import settings
 from contracts.events import EventData
+from contracts.principals import Claims
 
 log = get_logger()
 
@@ -227,12 +229,15 @@ class EventConsumer:
                 first.correlation_id if len(envelopes) == 1 else None,
                 since=min(envelope.since for envelope in envelopes),
             ),
+            context.working_as(self.subscription.service),
             tracing.span(
                 name, SpanKind.CONSUMER, first.traceparent, [envelope.traceparent for envelope in envelopes[1:]]
             ),
         ):
             try:
-                self._call(envelopes)
+                ordered_by = [self._ordered_by(envelope) for envelope in envelopes]
+                with context.acting_for(ordered_by[0] if len(envelopes) == 1 else None):
+                    self._call(envelopes)
                 outcome = "ok"
             except sa.exc.DBAPIError as error:
                 if error.connection_invalidated or not self._database.ready():
@@ -246,6 +251,29 @@ class EventConsumer:
                     self.subscription.after_commit([envelope.data for envelope in envelopes])
                 except Exception:  # what is done is done: a hint that was not given must not undo it
                     log.exception("after a commit", queue=self.subscription.queue)
+
+    def _ordered_by(self, envelope: Envelope) -> Claims | None:
+        """For whom an order is given, None for a fact; Distrusted unless its producer has signed it.
+
+        What a service orders of itself stands in its database, and its handler does that and no more: such an order
+        only reminds, and is taken unsigned, too.
+        """
+        event = envelope.data
+        if not event.order:
+            return None
+        try:
+            if envelope.passport is not None:
+                claims = principals.check(envelope.passport, envelope.digest)
+                if claims.issuer == event.producer():
+                    return claims
+                raise principals.Distrusted(f"{claims.issuer} does not give such orders")
+            if event.producer() == self.subscription.service or settings().principals == "accepted":
+                return None
+            raise principals.Distrusted("nobody has signed the order")
+        except principals.Distrusted as fault:
+            metrics.distrusted.labels("event", event.type, "bad_principal").inc()
+            log.warning("order refused", queue=self.subscription.queue, type=event.type, reason=str(fault))
+            raise
 
     def _observe(self, envelopes: list[Envelope]) -> None:
         now, queue = datetime.now(UTC), self.subscription.queue
@@ -362,7 +390,12 @@ class EventConsumer:
         if envelope is None or handler is None:
             return
         try:
-            with context.correlated(envelope.correlation_id, since=envelope.since), session.begin_nested():
+            with (
+                context.correlated(envelope.correlation_id, since=envelope.since),
+                context.working_as(self.subscription.service),
+                context.acting_for(self._ordered_by(envelope)),
+                session.begin_nested(),
+            ):
                 handler(session, envelope.data)
         except Exception:  # the message is kept as given up in any case
             log.exception("could not give up", queue=self.subscription.queue, type=envelope.type)

@@ -11,6 +11,7 @@ from contracts.principals import Claims
 _correlation_id: ContextVar[str | None] = ContextVar("correlation_id", default=None)
 _since: ContextVar[datetime | None] = ContextVar("since", default=None)
 _deadline: ContextVar[float | None] = ContextVar("deadline", default=None)
+_issuer: ContextVar[str | None] = ContextVar("issuer", default=None)
 _principal: ContextVar[Claims | None] = ContextVar("principal", default=None)
 
 
@@ -71,3 +72,18 @@ def acting_for(principal: Claims | None) -> Iterator[None]:
         yield
     finally:
         _principal.reset(token)
+
+
+def issuer() -> str | None:
+    """The service whose work is at hand; None in the gateway."""
+    return _issuer.get()
+
+
+@contextmanager
+def working_as(issuer: str) -> Iterator[None]:
+    """What is done inside is a service's work: it signs what is asked of others."""
+    token = _issuer.set(issuer)
+    try:
+        yield
+    finally:
+        _issuer.reset(token)

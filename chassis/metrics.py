@@ -48,6 +48,11 @@ audit_protected = Gauge(
 )
 outbox_lag = Gauge("labelyard_outbox_lag_seconds", "Age of the oldest event last seen waiting.", ["service"])
 failed = Counter("labelyard_failed_messages_total", "Messages whose handler failed.", ["queue"])
+distrusted = Counter(
+    "labelyard_distrusted_total",
+    "Calls and orders that were refused for who signed them, or for what: by kind (rpc, event), name and code.",
+    ["kind", "name", "code"],
+)
 streams = Gauge("labelyard_live_streams", "Live streams that are open.")
 ready = Gauge("labelyard_ready", "Whether the process is ready: 1, or 0 as /readyz then says.")
 dependency_up = Gauge("labelyard_dependency_up", "Whether what the process depends on is there.", ["dependency"])

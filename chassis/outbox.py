@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic_core import from_json, to_json
 from sqlalchemy.orm import Session
 
-from chassis import context, tracing
+from chassis import context, principals, tracing
 from chassis.database import PENDING
 from chassis.ids import new_id
 from chassis.tables import outbox
@@ -19,7 +19,8 @@ from contracts.events import EVENTS, EventData
 class Envelope:
     """An event as it was received: CloudEvents 1.0 attributes and the checked data.
 
-    `since`: when the change was made that the chain of events began with.
+    `since`: when the change was made that the chain of events began with; `passport`: for whom an order was given,
+    signed, and `digest` what it must be of.
     """
 
     id: UUID
@@ -29,10 +30,13 @@ class Envelope:
     correlation_id: str | None
     traceparent: str | None
     data: EventData
+    passport: str | None = None
+    digest: str = ""
 
 
 def encode(event: EventData, event_id: UUID | None = None) -> bytes:
-    """A CloudEvents 1.0 structured JSON document; `correlationid`, `since` and `traceparent` are extensions."""
+    """A CloudEvents 1.0 structured JSON document; `correlationid`, `since`, `traceparent` and,
+    of orders, `principal` are extensions."""
     document: dict[str, Any] = {
         "specversion": "1.0",
         "id": str(event_id or new_id()),
@@ -47,6 +51,9 @@ def encode(event: EventData, event_id: UUID | None = None) -> bytes:
     parent = tracing.traceparent()
     if parent is not None:
         document["traceparent"] = parent
+    if event.order:
+        digest = principals.digest_of_order(event.type, from_json(to_json(event)))
+        document["principal"] = principals.sign(context.principal(), digest, issuer=event.producer())
     return to_json(document)
 
 
@@ -67,6 +74,8 @@ def decode(body: bytes) -> Envelope:
         correlation_id=document.get("correlationid"),
         traceparent=document.get("traceparent"),
         data=model.model_validate(document["data"]),
+        passport=document.get("principal"),
+        digest=principals.digest_of_order(document["type"], document["data"]) if model.order else "",
     )
 
 

@@ -4,6 +4,7 @@ What should not stand in the environment, such as a password, may stand in a fil
 a file `labelyard_amqp_url` in it is worth a variable LABELYARD_AMQP_URL. Where there are both, the variable counts.
 """
 
+import base64
 import os
 import sys
 from email.utils import parseaddr
@@ -15,6 +16,12 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SERVICES = ("members", "projects", "labels", "analytics", "exports")
+
+ISSUERS = ("gateway", *SERVICES)
+"""Who signs what it asks others for (chassis.principals)."""
+
+KEY_BYTES = 32
+"""Of an Ed25519 key, private or public (RFC 8032)."""
 
 _SIGN = "LABELYARD_"
 
@@ -69,6 +76,16 @@ class Settings(BaseSettings):
     """The one bucket that holds everything. It is made if it is missing."""
     s3_region: str = "us-east-1"
     """The bucket's region, which addresses are signed for."""
+
+    signing_key: str | None = Field(default=None, repr=False)
+    """The process's own private key, `issuer:key`: its service or `gateway`, and 32 random bytes in base64. A process
+    that works for several services has several, with commas between them. Every process needs it."""
+    verifying_keys: str | None = None
+    """The public keys of all issuers, `gateway:key,members:key,…`; while a key is changed, both of its issuer's. They
+    are no secret. Every process needs them."""
+    principals: Literal["required", "accepted"] = "required"
+    """What becomes of calls and orders that nobody has signed: refused, or accepted, while processes of a version run
+    that did not sign."""
 
     failed_rows: int = Field(default=100_000, ge=1)
     """Failed messages that each service keeps at most: beyond, its consumers stop, and its queues grow instead."""
@@ -134,6 +151,13 @@ class Settings(BaseSettings):
             raise ValueError("must be a mail address, or a name and the address in <>")
         return given
 
+    @field_validator("signing_key", "verifying_keys")
+    @classmethod
+    def _keys(cls, keys: str | None) -> str | None:
+        if keys is not None:
+            keys_of(keys)
+        return keys
+
     @field_validator(*(f"{service}{kind}_dsn" for service in SERVICES for kind in ("", "_migration")))
     @classmethod
     def _postgresql(cls, dsn: str | None) -> str | None:
@@ -163,6 +187,21 @@ class Settings(BaseSettings):
     def stream_cap(self) -> int:
         """How many live streams one gateway process holds at most."""
         return self.gateway_threads // 2 if self.streams_max is None else self.streams_max
+
+
+def keys_of(text: str) -> dict[str, tuple[bytes, ...]]:
+    """The keys of each issuer in `issuer:key,…`, each 32 bytes; ValueError where it is not that, which tells no key."""
+    keys: dict[str, tuple[bytes, ...]] = {}
+    for each in text.split(","):
+        issuer, _, encoded = each.strip().partition(":")
+        try:
+            key = base64.b64decode(encoded, validate=True)
+        except ValueError:
+            key = b""
+        if issuer not in ISSUERS or len(key) != KEY_BYTES:
+            raise ValueError(f"must be issuer:key, with {KEY_BYTES} bytes in base64; issuers are {', '.join(ISSUERS)}")
+        keys[issuer] = (*keys.get(issuer, ()), key)
+    return keys
 
 
 def secrets_folder() -> str | None:

@@ -153,6 +153,10 @@ _CLOUD_EVENT: Final[dict[str, Any]] = {
             "type": "string",
             "description": "Extension (CloudEvents distributed tracing): the W3C trace context, where one is traced.",
         },
+        "principal": {
+            "type": "string",
+            "description": "Extension, of orders: for whom it is given, as JSON, a dot, and its producer's signature.",
+        },
         "data": {"type": "object"},
     },
 }

@@ -9,6 +9,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.message import Message, Time
+from contracts.permissions import Permission
 from contracts.rpc import Query
 
 OK = "ok"
@@ -55,6 +56,8 @@ class ListAudit(Query[AuditPage]):
 
     `action`: one, or all that begin so where it ends with a dot; `since` and `until` (exclusive) to the millisecond.
     """
+
+    right = Permission.OPERATE
 
     project_id: UUID | None = None
     user_id: UUID | None = None

@@ -44,6 +44,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "version_required": (428, "Send If-Match with the version you read"),
     "rate_limited": (429, "Too many requests"),
     "internal": (500, "Something went wrong on our side"),
+    "bad_principal": (500, "A part of the system could not show for whom it asks"),
     "unavailable": (503, "A part of the system is away; try again"),
     "busy": (503, "Too busy right now; try again"),
     "deadline_exceeded": (503, "No answer in time; try again"),

@@ -19,9 +19,14 @@ from contracts.permissions import ProjectRole, TeamRole
 
 
 class EventData(Message):
-    """The `data` of an event."""
+    """The `data` of an event.
+
+    `order`: it does not only tell, it makes its taker do something. Its producer signs an order, and for whom it is
+    given (chassis.principals).
+    """
 
     type: ClassVar[str]
+    order: ClassVar[bool] = False
 
     @classmethod
     def producer(cls) -> str:
@@ -82,6 +87,7 @@ class ProjectPurgeRequested(EventData):
     """
 
     type = "projects.project.purge_requested.v1"
+    order = True
 
     project_id: UUID
     version: int
@@ -136,6 +142,7 @@ class AssetsCompleted(EventData):
     """Uploads of these assets have ended; the labels worker verifies them (decode, hash, thumbnail)."""
 
     type = "labels.assets.completed.v1"
+    order = True
 
     asset_ids: tuple[UUID, ...] = Field(max_length=1000)
 
@@ -176,6 +183,7 @@ class ImportRequested(EventData):
     """Somebody asked for an import; the labels worker runs it."""
 
     type = "labels.import.requested.v1"
+    order = True
 
     project_id: UUID
     import_id: UUID
@@ -199,6 +207,7 @@ class SnapshotRequested(EventData):
     """Exports needs the labels of a project that a filter selects, frozen as part objects."""
 
     type = "exports.snapshot.requested.v1"
+    order = True
 
     project_id: UUID
     snapshot_id: UUID
@@ -209,6 +218,7 @@ class SnapshotCompleted(EventData):
     """The parts of a snapshot stand in the object store under the keys of its manifest."""
 
     type = "labels.snapshot.completed.v1"
+    order = True
 
     project_id: UUID
     snapshot_id: UUID
@@ -222,6 +232,7 @@ class SnapshotFailed(EventData):
     """A snapshot could not be written."""
 
     type = "labels.snapshot.failed.v1"
+    order = True
 
     project_id: UUID
     snapshot_id: UUID
@@ -234,6 +245,7 @@ class ExportReady(EventData):
     """An export's snapshot stands; an export worker formats and assembles it."""
 
     type = "exports.export.ready.v1"
+    order = True
 
     project_id: UUID
     export_id: UUID
@@ -272,6 +284,7 @@ class CheckDue(EventData):
     """The next part of a verification or a rebuild of counters is to be done."""
 
     type = "analytics.check.due.v1"
+    order = True
 
     check_id: UUID
 

@@ -10,6 +10,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.message import Message, Time
+from contracts.permissions import Permission
 from contracts.rpc import Command, Query
 
 
@@ -64,6 +65,8 @@ class FailedCount(Message):
 class ListFailed(Query[FailedPage]):
     """What the service keeps, oldest first."""
 
+    right = Permission.OPERATE
+
     queue: str | None = None
     type: str | None = None
     state: FailedState | None = None
@@ -74,6 +77,8 @@ class ListFailed(Query[FailedPage]):
 class GetFailed(Query[FailedMessageBody]):
     """One of them, with its body."""
 
+    right = Permission.OPERATE
+
     id: UUID
 
 
@@ -83,6 +88,8 @@ class ReplayFailed(Command[FailedCount]):
     It is up to the consumer of their queue, wherever that runs; this does not wait for it.
     """
 
+    right = Permission.OPERATE
+
     id: UUID | None = None
     queue: str | None = None
     type: str | None = None
@@ -91,6 +98,8 @@ class ReplayFailed(Command[FailedCount]):
 
 class DropFailed(Command[FailedCount]):
     """Forget these: what they told is not done. Chosen as in ReplayFailed."""
+
+    right = Permission.OPERATE
 
     id: UUID | None = None
     queue: str | None = None

@@ -1,4 +1,4 @@
-"""Who a call or an order is made for, as its issuer signs it (chassis.principals), and what that entitles to.
+"""Who a call or an order is made for, as its issuer signs it (chassis.principals).
 
 docs/decisions/signed-principals.md says why.
 """

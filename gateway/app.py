@@ -13,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from chassis import context, metrics, tracing
 from chassis.logs import get_logger
 from gateway import docs, openapi, problems
+from gateway.address import client_address
 from gateway.asker import Asker
 from gateway.calls import DEADLINE
 from gateway.routes import GROUPS
@@ -23,6 +24,9 @@ from gateway.state import Gateway
 log = get_logger()
 
 CORRELATION_HEADER = "X-Correlation-Id"
+
+AGENT_LENGTH = 200
+"""Characters of what a program calls itself that are passed on."""
 
 _FIT_FOR_LOGS = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
@@ -48,7 +52,9 @@ def create_app(parts: Gateway) -> Flask:
 def _view(route: Route, parts: Gateway) -> Callable[..., Response]:
     def view(**values: Any) -> Response:
         g.asker = parts.security.admit(request, route.access, values.get("project_id"), deleted=route.deleted)
-        return route.call(g.asker, values)
+        agent = request.headers.get("User-Agent", "")[:AGENT_LENGTH] or None
+        with context.acting_for(g.asker.claims(client_address(request), agent)):
+            return route.call(g.asker, values)
 
     return view
 

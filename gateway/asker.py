@@ -2,10 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
+from chassis.rpc.rights import viewer_of
 from contracts.permissions import Role, Scope
+from contracts.principals import Claims
 from contracts.rpc.labels import Actor, Viewer
 from contracts.rpc.members import Principal
 from contracts.rpc.projects import Project
@@ -49,7 +51,26 @@ class Asker:
     @property
     def viewer(self) -> Viewer:
         """Whose eyes a query answers for."""
-        return Viewer(
-            only_assignee=self.user_id if self.scope is Scope.OWN else None,
-            anonymous=self.scope is Scope.ANONYMOUS,
+        return viewer_of(self.principal.user.id if self.principal else None, self.scope)
+
+    def claims(self, address: str | None, agent: str | None) -> Claims:
+        """What the gateway signs of them, with where their request came from."""
+        claims = Claims(
+            project_id=self.project.id if self.project else None,
+            role=self.role,
+            address=address,
+            agent=agent,
         )
+        return claims if self.principal is None else claims.model_copy(update=known_of(self.principal))
+
+
+def known_of(principal: Principal) -> dict[str, Any]:
+    """What claims say of whom a session or token stands for, in any project."""
+    return {
+        "user_id": principal.user.id,
+        "team_role": principal.user.team_role,
+        "session_id": principal.session_id,
+        "token_id": principal.token_id,
+        "token_scope": principal.scope if principal.token_id is not None else None,
+        "manages_any_project": principal.manages_any_project,
+    }

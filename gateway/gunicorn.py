@@ -10,15 +10,17 @@ from typing import Any
 from gunicorn import glogging
 from gunicorn.workers.gthread import ThreadWorker
 
-from chassis import logs, tracing
+from chassis import logs, principals, tracing
 from chassis.health import Health
 from chassis.listener import Listener
 from chassis.rpc.client import RpcClient
 from chassis.settings import settings
+from contracts.principals import GATEWAY
 from gateway.state import HEARD
 
 _settings = settings()
 _settings.require("amqp_url")
+principals.require(GATEWAY)
 _health = Health("gateway")
 
 logs.configure("gateway", _settings.log_level)

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from flask import Request
 
+from chassis import context
 from contracts.enums import Visibility
 from contracts.errors import Problem
 from contracts.events import EventData, MembershipChanged, PrincipalChanged, ProjectChanged, ProjectDeleted
@@ -18,9 +19,10 @@ from contracts.permissions import (
     effective_role,
     scope_of,
 )
+from contracts.principals import Claims
 from contracts.rpc.members import GetRole, Principal, ResolveSession, ResolveToken
 from contracts.rpc.projects import GetProject, Project
-from gateway.asker import Asker, Credentials
+from gateway.asker import Asker, Credentials, known_of
 from gateway.cache import Cache
 from gateway.calls import Calls
 from gateway.routing import Access, least_scope
@@ -146,11 +148,12 @@ class Security:
         user = principal.user
         project_role = None
         if user.team_role not in _TEAM_MANAGERS:
-            project_role = self._roles.get(
-                (project.id, user.id),
-                lambda deadline: self._call(GetRole(project_id=project.id, user_id=user.id), deadline).role,
-                reading=reading,
-            )
+            with context.acting_for(Claims.model_construct(**known_of(principal))):
+                project_role = self._roles.get(
+                    (project.id, user.id),
+                    lambda deadline: self._call(GetRole(project_id=project.id, user_id=user.id), deadline).role,
+                    reading=reading,
+                )
         return effective_role(user.team_role, project_role, public)
 
     def heard(self, event: EventData) -> None:

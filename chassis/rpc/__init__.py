@@ -7,3 +7,6 @@ CORRELATION_HEADER = "nameko.correlation_id"
 
 TRACE_HEADER = "nameko.traceparent"
 """The W3C trace context of the caller."""
+
+PRINCIPAL_HEADER = "nameko.principal"
+"""Who asks, signed (chassis.principals)."""

@@ -18,10 +18,10 @@ from kombu.message import Message as Delivery
 from opentelemetry.trace import SpanKind
 from pydantic_core import from_json, to_json
 
-from chassis import context, metrics, tracing
+from chassis import context, metrics, principals, tracing
 from chassis.broker import CONNECTION_ERRORS, RPC_EXCHANGE, BrokerConnection, broker_session, close_quietly, connect
 from chassis.logs import get_logger
-from chassis.rpc import CORRELATION_HEADER, DEADLINE_HEADER, TRACE_HEADER
+from chassis.rpc import CORRELATION_HEADER, DEADLINE_HEADER, PRINCIPAL_HEADER, TRACE_HEADER
 from contracts.errors import CODES, Problem
 from contracts.message import Message
 from contracts.rpc import Request
@@ -114,8 +114,8 @@ class RpcClient:
         return self.send(request, deadline).result()
 
     def send(self, request: Request[Answer], deadline: float) -> PendingCall[Answer]:
-        """Ask; the answer is waited for later. `deadline` in seconds from now; less where the work at hand is due
-        earlier (context.due)."""
+        """Ask, for whom the work at hand is done (context.principal); the answer is waited for later. `deadline` in
+        seconds from now; less where the work at hand is due earlier (context.due)."""
         until = min(time.time() + deadline, context.deadline() or math.inf)
         call_id = str(uuid4())
         call = PendingCall(self, request, call_id, until)
@@ -144,15 +144,19 @@ class RpcClient:
                 self._publisher = None
 
     def _publish(self, request: Request[Any], call_id: str, until: float, parent: str | None) -> None:
+        method = f"{request.service}.{request.method()}"
+        body = to_json({"args": [], "kwargs": {"request": request}})
+        digest = principals.digest_of_call(method, self._reply_to, call_id, body)
         headers: dict[str, Any] = {
             "nameko.call_id_stack": [call_id],
             DEADLINE_HEADER: until,
             CORRELATION_HEADER: context.correlation_id(),
+            PRINCIPAL_HEADER: principals.sign(context.principal(), digest, until),
         }
         if parent is not None:
             headers[TRACE_HEADER] = parent
         message = {
-            "body": to_json({"args": [], "kwargs": {"request": request}}),
+            "body": body,
             "content_type": "application/json",
             "content_encoding": "utf-8",
             "headers": headers,
@@ -162,7 +166,7 @@ class RpcClient:
         if not self._publish_lock.acquire(timeout=max(0.0, until - time.time())):
             raise Problem("deadline_exceeded", "No time was left to ask.")
         try:
-            self._write(f"{request.service}.{request.method()}", message, properties, until)
+            self._write(method, message, properties, until)
         finally:
             self._publish_lock.release()
 

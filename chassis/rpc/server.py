@@ -7,12 +7,15 @@
         def get_project(self, session: Session, request: GetProject) -> Project:
             return handlers.get_project(session, request.project_id)
 
-The session commits when the method returns, with the events that were added to its outbox.
+The session commits when the method returns, with the events that were added to its outbox. Who asks is checked before:
+the signature of the call, and the right that its request class states (chassis.rpc.rights). `context.principal()` says
+who that is.
 """
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar, TypeVar, get_type_hints
 
 import sqlalchemy as sa
@@ -22,9 +25,12 @@ from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
-from chassis import audit, context, failed, idempotency, metrics, tracing
+from chassis import audit, context, failed, idempotency, metrics, principals, tracing
+from chassis.consumer import raw
 from chassis.database import Database
 from chassis.logs import get_logger
+from chassis.rpc import rights
+from chassis.settings import settings
 from contracts.audit import AuditPage, ListAudit
 from contracts.errors import Problem
 from contracts.failed import (
@@ -37,6 +43,7 @@ from contracts.failed import (
     ReplayFailed,
 )
 from contracts.message import Message
+from contracts.principals import Claims
 from contracts.rpc import Command, Query, Request
 
 log = get_logger()
@@ -45,6 +52,9 @@ Answer = TypeVar("Answer", bound=Message)
 
 RETRIES = 3
 """How often a transaction is run at most when PostgreSQL asks for another try."""
+
+
+_DIGEST_HEADER = "nameko.digest"
 
 
 class CallContext(DependencyProvider):  # type: ignore[misc]  # nameko is untyped
@@ -78,6 +88,13 @@ class _Entrypoint(Rpc):  # type: ignore[misc]  # nameko is untyped
             metrics.handled.labels("rpc", message.delivery_info["routing_key"], "expired").observe(0)
             self.rpc_consumer.queue_consumer.ack_message(message)
             return
+        # of the very bytes that arrived, whatever the caller says that it is
+        message.headers[_DIGEST_HEADER] = principals.digest_of_call(
+            message.delivery_info["routing_key"],
+            message.properties.get("reply_to", ""),
+            message.properties.get("correlation_id", ""),
+            raw(message.body),
+        )
         super().handle_message(body, message)
 
 
@@ -111,19 +128,26 @@ def rpc(
         with (
             context.correlated(self.call.get("correlation_id")),
             context.due(self.call.get("deadline")),
+            context.working_as(self.name),
             tracing.span(name, SpanKind.SERVER, self.call.get("traceparent")),
         ):
             try:
                 deadline = self.call.get("deadline")
                 if _expired(deadline):
                     raise Problem("deadline_exceeded", "The call waited too long before it could start.")
+                with _refusals(name):
+                    claims = _signed(self)
                 parsed = _parse(request_type.of(self.name), request)
-                if isinstance(parsed, Command):
-                    answer = _carry_out(self, method, parsed, transaction=transaction, again=again)
-                elif transaction:
-                    answer = _run(self, method, parsed)
-                else:
-                    answer = method(self, parsed).model_dump(mode="json")
+                if claims is not None:
+                    with _refusals(name):
+                        rights.check(claims, parsed)
+                with context.acting_for(claims):
+                    if isinstance(parsed, Command):
+                        answer = _carry_out(self, method, parsed, transaction=transaction, again=again)
+                    elif transaction:
+                        answer = _run(self, method, parsed)
+                    else:
+                        answer = method(self, parsed).model_dump(mode="json")
                 outcome = "ok"
                 return answer
             except Problem as problem:
@@ -218,6 +242,31 @@ def _carry_out(
             with service.database.session() as session:
                 audit.settle(session, answer)
         return answer.model_dump(mode="json")
+
+
+def _signed(service: "Service") -> Claims | None:
+    """Who asks, as it is signed; Problem `bad_principal`. None: nobody has signed it, and that is accepted
+    (LABELYARD_PRINCIPALS)."""
+    passport = service.call.get("principal")
+    if passport is None:
+        if settings().principals == "accepted":
+            return None
+        raise Problem("bad_principal", "Nobody has signed the call.")
+    try:
+        return principals.check(passport, service.call.get("digest", ""))
+    except principals.Distrusted as fault:
+        raise Problem("bad_principal", f"The call is not trusted: {fault}.") from None
+
+
+@contextmanager
+def _refusals(name: str) -> Iterator[None]:
+    """Counts and logs what is refused for who asks."""
+    try:
+        yield
+    except Problem as problem:
+        metrics.distrusted.labels("rpc", name, problem.code).inc()
+        log.warning("call refused", method=name, code=problem.code, reason=problem.detail)
+        raise
 
 
 def _run(

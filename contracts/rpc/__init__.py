@@ -1,6 +1,7 @@
 """RPC: one request class a method, which names its answer.
 
-A request class `GetProject` in `contracts.rpc.projects` is the method `get_project` of the service `projects`.
+A request class `GetProject` in `contracts.rpc.projects` is the method `get_project` of the service `projects`. It
+states its `right`: what who asks must be, or may do (contracts.rights).
 """
 
 import re
@@ -9,6 +10,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar, get_args
 from pydantic import Field, create_model
 
 from contracts.message import Message
+from contracts.rights import Right
 
 Answer = TypeVar("Answer", bound=Message)
 
@@ -18,21 +20,34 @@ class Nothing(Message):
 
 
 class Request(Message, Generic[Answer]):
-    """A call. Subclass `Query` or `Command`, not this."""
+    """A call. Subclass `Query` or `Command`, not this.
+
+    `right`: what it demands; `callers`: who may call it by themselves, for nobody in particular or for a user whom they
+    name: services, or the gateway.
+    """
 
     service: ClassVar[str]
     answer: ClassVar[type[Message]]
+    right: ClassVar[Right]
+    callers: ClassVar[frozenset[str]] = frozenset()
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         if cls.__module__.startswith("contracts.rpc."):
             cls.service = cls.__module__.rsplit(".", 1)[1]
+        made_of_a_generic = cls.__pydantic_generic_metadata__["origin"] is not None
+        if cls.__module__ != __name__ and not made_of_a_generic and not hasattr(cls, "right"):
+            raise TypeError(f"{cls.__name__} does not state its right (contracts.rights)")
         for base in cls.__mro__:
             arguments = getattr(base, "__pydantic_generic_metadata__", {}).get("args") or get_args(base)
             if arguments and isinstance(arguments[0], type):
                 cls.answer = arguments[0]
                 break
+
+    def needs(self) -> Right:
+        """What this very request demands, where that hangs on what it says."""
+        return self.right
 
     @classmethod
     def of(cls, service: str) -> type[Self]:

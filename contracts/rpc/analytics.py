@@ -6,6 +6,8 @@ from pydantic import Field
 
 from contracts.enums import CheckKind, JobState, Review, Status
 from contracts.message import Message, Time
+from contracts.permissions import Card, Permission
+from contracts.rights import Only
 from contracts.rpc import Command, Query
 
 
@@ -49,6 +51,9 @@ class GetCounters(Query[Counters]):
     counted here: it is older than the database, which was emptied, and has not been rebuilt since.
     """
 
+    right = Card.LABELING_STATUS
+    callers = frozenset({"gateway"})
+
     project_id: UUID
     user_id: UUID | None = None
     updated_since: Time | None = None
@@ -57,6 +62,8 @@ class GetCounters(Query[Counters]):
 
 class ListCounters(Query[CountersList]):
     """The counters of several projects; with `user_id` of that user's labels."""
+
+    right = Only.SIGNED_IN
 
     project_ids: tuple[UUID, ...] = Field(min_length=1, max_length=200)
     user_id: UUID | None = None
@@ -133,6 +140,8 @@ class CounterCheckPage(Message):
 class StartCounterCheck(Command[CounterCheck]):
     """Verify or rebuild the counters of a project, or (None) of all."""
 
+    right = Permission.OPERATE
+
     kind: CheckKind
     project_id: UUID | None = None
     actor: UUID
@@ -141,11 +150,15 @@ class StartCounterCheck(Command[CounterCheck]):
 class GetCounterCheck(Query[CounterCheck]):
     """A check, or `not_found`."""
 
+    right = Permission.OPERATE
+
     check_id: UUID
 
 
 class ListCounterChecks(Query[CounterCheckPage]):
     """All checks."""
+
+    right = Permission.OPERATE
 
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)

@@ -7,6 +7,8 @@ from pydantic import Field
 from contracts.body import Name
 from contracts.enums import ExportFormat, JobState
 from contracts.message import Message, Time
+from contracts.permissions import Permission
+from contracts.rights import Only
 from contracts.rpc import Command, Nothing, Query
 from contracts.rpc.labels import LabelFilter, Link
 
@@ -60,6 +62,8 @@ class ExportPage(Message):
 class CreateExport(Command[Export]):
     """Ask for an export of the labels that `filter` selects."""
 
+    right = Permission.EXPORT
+
     project_id: UUID
     name: Name | None = None
     format: ExportFormat = ExportFormat.NATIVE
@@ -70,12 +74,16 @@ class CreateExport(Command[Export]):
 class GetExport(Query[Export]):
     """One export; `gone` if it was deleted."""
 
+    right = Permission.EXPORT
+
     project_id: UUID
     export_id: UUID
 
 
 class ListExports(Query[ExportPage]):
     """A project's exports."""
+
+    right = Permission.EXPORT
 
     project_id: UUID
     cursor: str | None = None
@@ -85,6 +93,8 @@ class ListExports(Query[ExportPage]):
 class RenameExport(Command[Export]):
     """Give an export another name."""
 
+    right = Permission.EXPORT
+
     project_id: UUID
     export_id: UUID
     name: Name
@@ -93,12 +103,16 @@ class RenameExport(Command[Export]):
 class DeleteExport(Command[Nothing]):
     """Delete an export and its file."""
 
+    right = Permission.EXPORT
+
     project_id: UUID
     export_id: UUID
 
 
 class LinkExport(Query[Link]):
     """An address to download an export's file, signed for 60 s; `not_ready` before it is done."""
+
+    right = Permission.EXPORT
 
     project_id: UUID
     export_id: UUID
@@ -110,6 +124,8 @@ class ShareExport(Command[NewShareLink]):
     It holds until `expires_at`, for `max_downloads` downloads, or until it is revoked.
     """
 
+    right = Permission.EXPORT
+
     project_id: UUID
     export_id: UUID
     expires_at: Time | None = None
@@ -119,6 +135,8 @@ class ShareExport(Command[NewShareLink]):
 
 class UnshareExport(Command[Nothing]):
     """Revoke an export's share link; none there is fine."""
+
+    right = Permission.EXPORT
 
     project_id: UUID
     export_id: UUID
@@ -130,6 +148,8 @@ class FollowShareLink(Query[Link]):
 
     It counts the client at `address`, unless they only look (HEAD): then the address is signed for that.
     """
+
+    right = Only.GATEWAY
 
     token: str = Field(max_length=200, repr=False)
     address: str = Field(max_length=100)

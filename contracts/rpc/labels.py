@@ -9,12 +9,25 @@ from contracts.body import Body, Name
 from contracts.enums import AssetState, ImportFormat, IssueState, JobState, LabelAction, OnError, Review, Status
 from contracts.events import LabelState
 from contracts.message import Message, Strict, Time
-from contracts.permissions import Role
+from contracts.permissions import Card, Permission, Role
+from contracts.rights import Only, Right
 from contracts.rpc import Command, Query
 
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 IssueText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+MANAGED = frozenset(
+    {
+        LabelAction.ASSIGN_LABELER,
+        LabelAction.UNASSIGN_LABELER,
+        LabelAction.ASSIGN_REVIEWER,
+        LabelAction.UNASSIGN_REVIEWER,
+        LabelAction.INITIALIZE,
+    }
+)
+"""The actions on a label that are a manager's."""
 
 
 class Actor(Message):
@@ -308,11 +321,15 @@ class LabelQuick(Message):
 class CreateDataset(Command[Dataset]):
     """Make a dataset, or find it."""
 
+    right = Only.DATA_LIBRARY
+
     name: Name
 
 
 class ListDatasets(Query[DatasetPage]):
     """All datasets."""
+
+    right = Only.DATA_LIBRARY
 
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
@@ -325,6 +342,8 @@ class RegisterAssets(Command[RegisteredAssets]):
     sha256 is refused as `asset_exists`.
     """
 
+    right = Only.DATA_LIBRARY
+
     dataset: Name
     items: tuple[AssetDraft, ...] = Field(min_length=1, max_length=1000)
     actor: UUID
@@ -332,6 +351,8 @@ class RegisterAssets(Command[RegisteredAssets]):
 
 class CompleteAssets(Command[AssetPage]):
     """Say that the uploads of these assets have ended, so that they are verified."""
+
+    right = Only.DATA_LIBRARY
 
     dataset: str
     ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
@@ -341,11 +362,15 @@ class CompleteAssets(Command[AssetPage]):
 class GetAssets(Query[AssetPage]):
     """Assets by id; unknown ones are left out."""
 
+    right = Only.DATA_LIBRARY
+
     ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
 
 
 class ListAssets(Query[AssetPage]):
     """A dataset's assets; `not_found` where there is no such dataset."""
+
+    right = Only.DATA_LIBRARY
 
     dataset: str
     state: AssetState | None = None
@@ -359,10 +384,16 @@ class LinkAsset(Query[Link]):
     With `project_id`, only an asset that has a label there which `viewer` may see; `not_found` otherwise.
     """
 
+    right = Permission.READ_LABELS
+
     asset_id: UUID
     variant: Literal["content", "thumbnail"]
     project_id: UUID | None = None
     viewer: Viewer = Viewer()
+
+    def needs(self) -> Right:
+        """The data library's, where no project is named."""
+        return Only.DATA_LIBRARY if self.project_id is None else self.right
 
 
 class AddLabels(Command[LabelsAdded]):
@@ -371,6 +402,8 @@ class AddLabels(Command[LabelsAdded]):
     An asset that is not stored is refused as `asset_not_stored`, an unknown one as `unknown_asset`, and then nothing
     changes. An asset that has a label keeps it.
     """
+
+    right = Permission.MANAGE_DATA
 
     project_id: UUID
     assets: tuple[UUID, ...] | None = Field(default=None, max_length=5000)
@@ -382,6 +415,8 @@ class AddLabels(Command[LabelsAdded]):
 class ListLabels(Query[LabelPage]):
     """A project's labels."""
 
+    right = Permission.READ_LABELS
+
     project_id: UUID
     filter: LabelFilter = LabelFilter()
     viewer: Viewer = Viewer()
@@ -392,6 +427,8 @@ class ListLabels(Query[LabelPage]):
 class GetLabel(Query[LabelWithBody]):
     """One label; `not_found` also where `viewer` may not see it."""
 
+    right = Permission.READ_LABELS
+
     project_id: UUID
     label_id: UUID
     viewer: Viewer = Viewer()
@@ -399,6 +436,8 @@ class GetLabel(Query[LabelWithBody]):
 
 class GetHistory(Query[HistoryPage]):
     """One label's actions."""
+
+    right = Permission.READ_LABELS
 
     project_id: UUID
     label_id: UUID
@@ -409,6 +448,8 @@ class GetHistory(Query[HistoryPage]):
 
 class SaveBody(Command[Label]):
     """Replace a label's body; `stale_version` unless `expected_version` is its present version."""
+
+    right = Permission.WORK_ON_LABELS
 
     project_id: UUID
     label_id: UUID
@@ -423,6 +464,8 @@ class ActOnLabel(Command[Label]):
     With `expected_version`, `stale_version` unless it is the label's present one.
     """
 
+    right = Permission.WORK_ON_LABELS
+
     project_id: UUID
     label_id: UUID
     action: LabelAction
@@ -431,9 +474,15 @@ class ActOnLabel(Command[Label]):
     expected_version: int | None = None
     actor: Actor
 
+    def needs(self) -> Right:
+        """Managing data, for the actions that only those may take who manage."""
+        return Permission.MANAGE_DATA if self.action in MANAGED else self.right
+
 
 class TakeNext(Command[Label]):
     """Give the actor the next label that nobody has; `not_found` when the pool is empty."""
+
+    right = Permission.WORK_ON_LABELS
 
     project_id: UUID
     actor: Actor
@@ -441,6 +490,8 @@ class TakeNext(Command[Label]):
 
 class OpenIssue(Command[Issue]):
     """Begin a thread on a label, or on an object that is in its body (`validation_failed` otherwise)."""
+
+    right = Permission.ISSUES
 
     project_id: UUID
     label_id: UUID
@@ -452,6 +503,8 @@ class OpenIssue(Command[Issue]):
 class MoveIssue(Command[Issue]):
     """Resolve an issue or open it again; one that is there already stays as it is."""
 
+    right = Permission.ISSUES
+
     project_id: UUID
     label_id: UUID
     issue_id: UUID
@@ -462,6 +515,8 @@ class MoveIssue(Command[Issue]):
 class CommentOnIssue(Command[IssueComment]):
     """Answer in a thread, open or resolved. The label does not change."""
 
+    right = Permission.ISSUES
+
     project_id: UUID
     label_id: UUID
     issue_id: UUID
@@ -471,6 +526,8 @@ class CommentOnIssue(Command[IssueComment]):
 
 class ListIssues(Query[IssuePage]):
     """A label's issues."""
+
+    right = Permission.ISSUES
 
     project_id: UUID
     label_id: UUID
@@ -483,6 +540,8 @@ class ListIssues(Query[IssuePage]):
 class ListIssueComments(Query[IssueCommentPage]):
     """An issue's comments."""
 
+    right = Permission.ISSUES
+
     project_id: UUID
     label_id: UUID
     issue_id: UUID
@@ -493,6 +552,8 @@ class ListIssueComments(Query[IssueCommentPage]):
 
 class CreateUpload(Command[Upload]):
     """A place for a file to import from. `size` in bytes, at most 5 GiB."""
+
+    right = Permission.MANAGE_DATA
 
     project_id: UUID
     filename: str = Field(min_length=1, max_length=1000)
@@ -505,6 +566,8 @@ class StartImport(Command[Import]):
 
     `not_ready` before the file has arrived, `gone` once it was imported.
     """
+
+    right = Permission.MANAGE_DATA
 
     project_id: UUID
     upload: UUID
@@ -519,6 +582,8 @@ class StartImport(Command[Import]):
 class GetImport(Query[Import]):
     """An import."""
 
+    right = Permission.MANAGE_DATA
+
     project_id: UUID
     import_id: UUID
 
@@ -526,11 +591,16 @@ class GetImport(Query[Import]):
 class GetLabelCards(Query[LabelQuick]):
     """The labels service's part of the overview."""
 
+    right = Card.TO_DO
+
     project_id: UUID
 
 
 class CountObjects(Query[ObjectCounts]):
     """How many objects of these classes a project's labels have, looked up in the labels themselves."""
+
+    right = Only.SERVICE
+    callers = frozenset({"projects"})
 
     project_id: UUID
     class_ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
@@ -538,6 +608,9 @@ class CountObjects(Query[ObjectCounts]):
 
 class ListLabelStates(Query[LabelStates]):
     """A project's labels behind `after`, as events tell of them: what is counted elsewhere is compared with this."""
+
+    right = Only.SERVICE
+    callers = frozenset({"analytics"})
 
     project_id: UUID
     after: UUID | None = None
@@ -547,12 +620,18 @@ class ListLabelStates(Query[LabelStates]):
 class GetLabelStates(Query[LabelStates]):
     """These labels of a project, as events tell of them; unknown ones are left out."""
 
+    right = Only.SERVICE
+    callers = frozenset({"analytics"})
+
     project_id: UUID
     ids: tuple[UUID, ...] = Field(min_length=1, max_length=1000)
 
 
 class ListLabeledProjects(Query[ProjectIds]):
     """The projects behind `after` that the labels service knows, deleted ones too."""
+
+    right = Only.SERVICE
+    callers = frozenset({"analytics"})
 
     after: UUID | None = None
     limit: int = Field(default=1000, ge=1, le=1000)

@@ -6,7 +6,8 @@ from pydantic import Field
 
 from contracts.enums import UserState
 from contracts.message import Message, Time
-from contracts.permissions import ProjectRole, TeamRole, TokenScope
+from contracts.permissions import Card, Permission, ProjectRole, TeamRole, TokenScope
+from contracts.rights import Only
 from contracts.rpc import Command, Nothing, Query
 
 
@@ -140,6 +141,8 @@ class Login(Command[Session]):
     an earlier sign-in is not held up by what others do.
     """
 
+    right = Only.GATEWAY
+
     email: str = Field(max_length=320)
     password: str = Field(max_length=1000, repr=False)
     device: str = Field(default="", max_length=400)
@@ -150,11 +153,15 @@ class Login(Command[Session]):
 class Logout(Command[Nothing]):
     """End a session."""
 
+    right = Only.SELF
+
     session_id: UUID
 
 
 class ListSessions(Query[SessionPage]):
     """A user's sessions; `current` is the one that asks."""
+
+    right = Only.SELF
 
     user_id: UUID
     current: UUID | None = None
@@ -165,6 +172,8 @@ class ListSessions(Query[SessionPage]):
 class RevokeSession(Command[Nothing]):
     """End a session of this user; one that has ended, or is somebody else's, is `not_found`."""
 
+    right = Only.SELF
+
     user_id: UUID
     session_id: UUID
 
@@ -174,6 +183,8 @@ class ChangePassword(Command[Nothing]):
 
     With `end_other_sessions`, all but `session_id` end, and no device but that of `device_secret` is known any more.
     """
+
+    right = Only.SELF
 
     user_id: UUID
     current_password: str = Field(max_length=1000, repr=False)
@@ -186,17 +197,23 @@ class ChangePassword(Command[Nothing]):
 class ResolveSession(Query[Principal]):
     """Whom a cookie's secret stands for; `unauthenticated` if nobody any more."""
 
+    right = Only.GATEWAY
+
     secret: str = Field(repr=False)
 
 
 class ResolveToken(Query[Principal]):
     """Whom a bearer token stands for; `unauthenticated` if nobody any more."""
 
+    right = Only.GATEWAY
+
     secret: str = Field(repr=False)
 
 
 class CreateToken(Command[Token]):
     """Make a personal access token; with a `project_id`, one for that project only."""
+
+    right = Only.SELF
 
     user_id: UUID
     name: str = Field(min_length=1, max_length=200)
@@ -208,6 +225,8 @@ class CreateToken(Command[Token]):
 class ListTokens(Query[TokenPage]):
     """A user's tokens."""
 
+    right = Only.SELF
+
     user_id: UUID
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
@@ -216,12 +235,17 @@ class ListTokens(Query[TokenPage]):
 class RevokeToken(Command[Nothing]):
     """End a token; its user is answered `not_found` for somebody else's."""
 
+    right = Only.SELF
+
     user_id: UUID
     token_id: UUID
 
 
 class GetRole(Query[RoleAnswer]):
     """A user's role in a project."""
+
+    right = Only.SELF
+    callers = frozenset({"labels"})
 
     project_id: UUID
     user_id: UUID
@@ -230,11 +254,15 @@ class GetRole(Query[RoleAnswer]):
 class ListProjectRoles(Query[ProjectRoles]):
     """A user's role in each project they are a member of (at most 10,000)."""
 
+    right = Only.SELF
+
     user_id: UUID
 
 
 class CountRoles(Query[RoleCounts]):
     """The member-roles card: kept as counters, nothing is counted on the way."""
+
+    right = Card.MEMBER_ROLES
 
     project_id: UUID
 
@@ -246,6 +274,8 @@ class AddMember(Command[Member]):
     Adding somebody again with another role changes the role.
     """
 
+    right = Permission.INVITE
+
     project_id: UUID
     email: str = Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")
     role: ProjectRole
@@ -256,6 +286,8 @@ class AddMember(Command[Member]):
 class ChangeMember(Command[Member]):
     """Change a member's role."""
 
+    right = Permission.INVITE
+
     project_id: UUID
     user_id: UUID
     role: ProjectRole
@@ -264,12 +296,16 @@ class ChangeMember(Command[Member]):
 class RemoveMember(Command[Nothing]):
     """End a membership; not being a member is no error."""
 
+    right = Permission.INVITE
+
     project_id: UUID
     user_id: UUID
 
 
 class ListMembers(Query[MemberPage]):
     """A project's members; `role` keeps one role."""
+
+    right = Permission.INVITE
 
     project_id: UUID
     role: ProjectRole | None = None

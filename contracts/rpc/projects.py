@@ -8,6 +8,8 @@ from pydantic import Field, StringConstraints
 from contracts.body import CLASSES_MAX, Name, ObjectClassDraft, Specification, SpecificationDraft
 from contracts.enums import DataType, Visibility
 from contracts.message import Message, Time
+from contracts.permissions import Permission
+from contracts.rights import Only, Right
 from contracts.rpc import Command, Nothing, Query
 from contracts.rpc.labels import Link, UploadPolicy
 
@@ -125,12 +127,17 @@ class ProjectCards(Message):
 class GetProject(Query[Project]):
     """A project, or `not_found`; with `deleted`, a deleted one too."""
 
+    right = Only.GATEWAY
+    callers = frozenset({"labels", "exports"})
+
     project_id: UUID
     deleted: bool = False
 
 
 class GetProjectCards(Query[ProjectCards]):
     """A project with the figures of its cards, or `not_found`."""
+
+    right = Permission.READ_PROJECT
 
     project_id: UUID
 
@@ -142,6 +149,8 @@ class ListProjects(Query[ProjectPage]):
     `name` keeps the project of exactly that name. `deleted`: the deleted ones instead.
     """
 
+    right = Only.SIGNED_IN
+
     everything: bool = False
     member_of: tuple[UUID, ...] = Field(default=(), max_length=10_000)
     own_only: bool = False
@@ -150,9 +159,15 @@ class ListProjects(Query[ProjectPage]):
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
 
+    def needs(self) -> Right:
+        """The team's, for what only owners and admins see."""
+        return Permission.MANAGE_TEAM if self.everything or self.deleted else self.right
+
 
 class CreateProject(Command[Project]):
     """Make a project; its name must be free (`name_taken`) and its data type built (`unsupported_data_type`)."""
+
+    right = Permission.CREATE_PROJECT
 
     name: Name
     description: str = Field(default="", max_length=10_000)
@@ -169,6 +184,8 @@ class ChangeProject(Command[Project]):
     asker has `confirmed` what becomes visible (`confirmation_required`).
     """
 
+    right = Permission.EDIT_PROJECT
+
     project_id: UUID
     expected_version: int | None = None
     name: Name | None = None
@@ -182,12 +199,16 @@ class ChangeProject(Command[Project]):
 class DeleteProject(Command[Nothing]):
     """Hide a project from everybody; its name is free again, its data stays."""
 
+    right = Permission.DELETE_PROJECT
+
     project_id: UUID
     actor: UUID
 
 
 class RestoreProject(Command[Project]):
     """Bring a deleted project back; `name_taken` where another one has its name now. A living one stays as it is."""
+
+    right = Permission.DELETE_PROJECT
 
     project_id: UUID
     actor: UUID
@@ -196,6 +217,9 @@ class RestoreProject(Command[Project]):
 class AddObjectClasses(Command[Project]):
     """Make sure that the project has these classes (by name); those that are there stay as they are."""
 
+    right = Only.SERVICE
+    callers = frozenset({"labels"})
+
     project_id: UUID
     object_classes: tuple[ObjectClassDraft, ...] = Field(max_length=CLASSES_MAX)
     actor: UUID
@@ -203,6 +227,8 @@ class AddObjectClasses(Command[Project]):
 
 class CreateGuideline(Command[GuidelineUpload]):
     """Say that a PDF will be uploaded. It is a guideline only once it is verified. `size` in bytes; `too_large`."""
+
+    right = Permission.EDIT_PROJECT
 
     project_id: UUID
     name: FileName
@@ -217,12 +243,16 @@ class CompleteGuideline(Command[Guideline]):
     nothing; before the file has arrived, `not_ready`.
     """
 
+    right = Permission.EDIT_PROJECT
+
     project_id: UUID
     guideline_id: UUID
 
 
 class ListGuidelines(Query[GuidelinePage]):
     """A project's verified guidelines."""
+
+    right = Permission.READ_GUIDELINES
 
     project_id: UUID
     cursor: str | None = None
@@ -232,12 +262,16 @@ class ListGuidelines(Query[GuidelinePage]):
 class GetGuideline(Query[Guideline]):
     """One verified guideline."""
 
+    right = Permission.READ_GUIDELINES
+
     project_id: UUID
     guideline_id: UUID
 
 
 class LinkGuideline(Query[Link]):
     """An address of a guideline's file, signed for 60 s."""
+
+    right = Permission.READ_GUIDELINES
 
     project_id: UUID
     guideline_id: UUID
@@ -246,6 +280,8 @@ class LinkGuideline(Query[Link]):
 class DeleteGuideline(Command[Nothing]):
     """Delete a guideline and its file."""
 
+    right = Permission.EDIT_PROJECT
+
     project_id: UUID
     guideline_id: UUID
 
@@ -253,11 +289,15 @@ class DeleteGuideline(Command[Nothing]):
 class GetAutoLabel(Query[AutoLabelSettings]):
     """What auto-label is to do in a project."""
 
+    right = Permission.EDIT_PROJECT
+
     project_id: UUID
 
 
 class SetAutoLabel(Command[AutoLabelSettings]):
     """Say what auto-label is to do; `unknown_model`, `unknown_class`, `validation_failed` (enabled without a model)."""
+
+    right = Permission.EDIT_PROJECT
 
     project_id: UUID
     settings: AutoLabelSettings
@@ -266,6 +306,8 @@ class SetAutoLabel(Command[AutoLabelSettings]):
 
 class CreateAutoLabelModel(Command[AutoLabelModel]):
     """Make a model known to a project; `name_taken` where it has one of that name."""
+
+    right = Permission.EDIT_PROJECT
 
     project_id: UUID
     name: Name
@@ -276,6 +318,8 @@ class CreateAutoLabelModel(Command[AutoLabelModel]):
 
 class ListAutoLabelModels(Query[AutoLabelModelPage]):
     """A project's models."""
+
+    right = Permission.EDIT_PROJECT
 
     project_id: UUID
     cursor: str | None = None

@@ -1,7 +1,7 @@
 """`python3 -m deploy.docker.credentials`: makes the secrets that docker-compose.yml hands out, each in a file.
 
-A file that is there is kept. To change a service's password, remove its file and run this again. Needs nothing but
-Python's standard library.
+A file that is there is kept. To change a service's password, remove its file and run this again; a key that is signed
+with has a successor first (docs/operators/keys.md). Needs nothing but Python's standard library.
 """
 
 import base64
@@ -9,8 +9,11 @@ import hashlib
 import json
 import secrets
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from urllib.parse import urlsplit
+
+from deploy import keys
 
 FOLDER = Path(__file__).resolve().parents[2] / ".secrets"
 
@@ -45,6 +48,14 @@ def make(folder: Path) -> list[str]:
     for name, form in ORIGINALS.items():
         if not (folder / name).exists():
             write(name, form.format(password=secrets.token_urlsafe(24)) + "\n")
+
+    for issuer in keys.ISSUERS:
+        if not (folder / f"{issuer}_signing_key").exists():
+            write(f"{issuer}_signing_key", keys.listed({issuer: keys.new_private_key()}) + "\n")
+
+    # of an issuer's key, its successor and its predecessor (`_signing_key.next`, `.old`), as far as they are there
+    private = chain.from_iterable(sorted(folder.glob(f"{issuer}_signing_key*")) for issuer in keys.ISSUERS)
+    write("verifying_keys", ",".join(keys.public_keys(file.read_text()) for file in private) + "\n")
 
     # what the servers themselves read, made of the above
     write("postgres_password", _password(folder / "admin_dsn") + "\n")

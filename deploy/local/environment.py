@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 
+from deploy import keys
 from deploy.local.errors import LocalError
 from deploy.local.servers import Server
 from deploy.local.servers.postgresql import SERVICES, PostgreSQL
@@ -54,6 +55,12 @@ def build(state: State, given: Mapping[str, str]) -> tuple[dict[str, str], list[
         }
     elif not {"LABELYARD_S3_ACCESS_KEY", "LABELYARD_S3_SECRET_KEY"} <= given.keys():
         raise LocalError("LABELYARD_S3_ENDPOINT needs LABELYARD_S3_ACCESS_KEY and _SECRET_KEY too")
+
+    if "LABELYARD_SIGNING_KEY" not in given:
+        private = keys.listed({issuer: state.private_key(issuer) for issuer in keys.ISSUERS})
+        made |= {"LABELYARD_SIGNING_KEY": private, "LABELYARD_VERIFYING_KEYS": keys.public_keys(private)}
+    elif "LABELYARD_VERIFYING_KEYS" not in given:
+        raise LocalError("LABELYARD_SIGNING_KEY needs LABELYARD_VERIFYING_KEYS too")
 
     port = given.get("LABELYARD_GATEWAY_PORT") or str(state.gateway_port())
     made |= {

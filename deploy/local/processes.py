@@ -13,6 +13,11 @@ class Process:
     name: str
     arguments: tuple[str, ...]
 
+    @property
+    def issuers(self) -> tuple[str, ...]:
+        """As whom it signs: the services it works for, or the gateway."""
+        return tuple(each.partition(".")[0] for each in self.arguments[1:]) or self.arguments
+
 
 PROCESSES = (
     Process("members", ("rpc", "members")),

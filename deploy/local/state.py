@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from deploy import keys
 from deploy.local.errors import LocalError
 from deploy.local.folders import choose_folder, write_private
 
@@ -86,6 +87,14 @@ class State:
         """The generated secret of `name`: 32 letters, digits, `-` and `_`."""
         if name not in self.secrets:
             self.secrets[name] = secrets.token_urlsafe(24)
+            self.save()
+        return self.secrets[name]
+
+    def private_key(self, issuer: str) -> str:
+        """The generated key that `issuer` signs with, in base64."""
+        name = f"signing key of {issuer}"
+        if name not in self.secrets:
+            self.secrets[name] = keys.new_private_key()
             self.save()
         return self.secrets[name]
 

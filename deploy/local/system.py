@@ -9,6 +9,7 @@ from functools import partial
 
 import urllib3
 
+from deploy import keys
 from deploy.local.commands import run
 from deploy.local.environment import OF_OWNERS, build, revision
 from deploy.local.errors import LocalError
@@ -138,7 +139,11 @@ class System:
                 name=process.name,
                 command=(sys.executable, "-m", "chassis", *process.arguments),
                 folder=REPOSITORY,
-                environment=environment | {"LABELYARD_HEALTH_PORT": str(self._health_port(process.name))},
+                environment=environment
+                | {
+                    "LABELYARD_HEALTH_PORT": str(self._health_port(process.name)),
+                    "LABELYARD_SIGNING_KEY": keys.of(process.issuers, environment["LABELYARD_SIGNING_KEY"]),
+                },
                 starts_by_itself=False,
             )
             for process in PROCESSES

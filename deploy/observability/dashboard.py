@@ -81,6 +81,12 @@ ROWS: dict[str, tuple[Panel, ...]] = {
             {"max by (service) (labelyard_breaker_open)": "{{service}}"},
             "They have not answered; the gateway tries one call a second.",
         ),
+        Panel(
+            "Calls and orders that are not trusted",
+            "ops",
+            {rate("labelyard_distrusted_total", "kind, name, code"): "{{kind}} {{name}} {{code}}"},
+            "Nobody has signed them, or not for that. There should be none.",
+        ),
         Panel("RPC calls by outcome", "reqps", {rate("labelyard_rpc_call_seconds_count", "outcome"): "{{outcome}}"}),
     ),
     "Live charts": (

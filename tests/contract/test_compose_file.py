@@ -131,7 +131,11 @@ def test_a_service_holds_its_own_secrets_only(processes: dict[str, dict[str, Any
         owner = owner_of(container)
         secrets = granted(container)
         store = {"labelyard_s3_access_key", "labelyard_s3_secret_key"} & secrets.keys()
-        wanted = {"labelyard_amqp_url": f"{owner}_amqp_url"}
+        wanted = {
+            "labelyard_amqp_url": f"{owner}_amqp_url",
+            "labelyard_signing_key": f"{owner}_signing_key",
+            "labelyard_verifying_keys": "labelyard_verifying_keys",
+        }
         if owner != "gateway":
             wanted[f"labelyard_{owner}_dsn"] = f"labelyard_{owner}_dsn"
         assert {file: secrets[file] for file in secrets.keys() - store} == wanted, name

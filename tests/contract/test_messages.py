@@ -7,8 +7,10 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from chassis.outbox import decode, encode
+from chassis.settings import settings
 from contracts import schemas
 from contracts.events import EVENTS
+from deploy import keys
 
 FIXTURES = Path(__file__).with_name("events")
 
@@ -18,7 +20,9 @@ def test_schemas_stand_as_the_code_says() -> None:
 
 
 @pytest.mark.parametrize("event_type", sorted(EVENTS))
-def test_every_kept_event_is_still_read(event_type: str) -> None:
+def test_every_kept_event_is_still_read(event_type: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABELYARD_SIGNING_KEY", keys.listed({each: keys.new_private_key() for each in keys.ISSUERS}))
+    settings.cache_clear()
     kept = sorted(FIXTURES.glob(f"{event_type}*.json"))
     assert kept, f"keep an example of {event_type} in {FIXTURES.name}/"
     document = json.loads(schemas.documents()["events.json"])
@@ -28,6 +32,7 @@ def test_every_kept_event_is_still_read(event_type: str) -> None:
         assert envelope.type == event_type
         Draft202012Validator(schema).validate(json.loads(path.read_bytes())["data"])
         assert decode(encode(envelope.data)).data == envelope.data
+    settings.cache_clear()
 
 
 def test_no_example_without_its_type() -> None:

@@ -8,17 +8,19 @@ import json
 import random
 import threading
 from collections import Counter
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
+import pytest
 import sqlalchemy as sa
 import urllib3
 from kombu import Connection, Exchange, Queue
 from prometheus_client.parser import text_string_to_metric_families
 
-from chassis.settings import SERVICES
+from chassis import outbox
+from chassis.settings import SERVICES, settings
 from chassis.topology import subscriptions_of_service
 from client.transport import ApiError
 from contracts.events import EventData, ProjectPurgeRequested, SnapshotFailed
@@ -35,6 +37,7 @@ class Recorder:
     """Every event that passes the broker, as `events`, until its block ends."""
 
     def __init__(self, system: System) -> None:
+        self.system = system
         self.events: list[dict[str, Any]] = []
         self._broker = Connection(system.environment["LABELYARD_AMQP_URL"])
         self._publisher = Connection(system.environment["LABELYARD_AMQP_URL"])
@@ -137,7 +140,8 @@ def test_what_is_told_again_a_month_later_changes_nothing(system: System, tmp_pa
             quiet.wait()
             recorder.caught_up()
             told = [event for event in recorder.events if event["type"] in TAKEN]
-            told += [_failed_snapshot(event) for event in told if event["type"] == "labels.snapshot.completed.v1"]
+            completed = [event for event in told if event["type"] == "labels.snapshot.completed.v1"]
+            told += [_failed_snapshot(system, event) for event in completed]
             assert {event["type"] for event in told} == TAKEN
             before = _state(team, day)
             for again in (told, [{**event, "id": str(uuid4())} for event in told]):
@@ -188,7 +192,7 @@ def _day(team: Team, recorder: Recorder, tmp_path: Path) -> dict[str, Any]:
     for project in others.values():
         owner.delete_project(project["id"])
     owner.restore_project(others["restored"]["id"])
-    recorder.tell(_event(ProjectPurgeRequested(project_id=others["purged"]["id"], version=3)))
+    recorder.tell(_event(recorder.system, ProjectPurgeRequested(project_id=others["purged"]["id"], version=3)))
     checks = [
         owner.await_counter_check(owner.start_counter_check(kind, team.id))["id"] for kind in ("verify", "rebuild")
     ]
@@ -236,24 +240,24 @@ def _code(api: Any, path: str) -> str:
     return "ok"
 
 
-def _failed_snapshot(completed: dict[str, Any]) -> dict[str, Any]:
+def _failed_snapshot(system: System, completed: dict[str, Any]) -> dict[str, Any]:
     """That another attempt at a snapshot came to nothing, heard of when it is too late."""
     data = completed["data"]
     return _event(
-        SnapshotFailed(project_id=data["project_id"], snapshot_id=data["snapshot_id"], code="gone", detail="late")
+        system,
+        SnapshotFailed(project_id=data["project_id"], snapshot_id=data["snapshot_id"], code="gone", detail="late"),
     )
 
 
-def _event(data: EventData) -> dict[str, Any]:
-    return {
-        "specversion": "1.0",
-        "id": str(uuid4()),
-        "source": f"/labelyard/{data.producer()}",
-        "type": data.type,
-        "time": datetime.now(UTC).isoformat(),
-        "datacontenttype": "application/json",
-        "data": data.model_dump(mode="json"),
-    }
+def _event(system: System, data: EventData) -> dict[str, Any]:
+    """As its producer tells it, who signs an order."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("LABELYARD_SIGNING_KEY", "LABELYARD_VERIFYING_KEYS"):
+            patch.setenv(name, system.environment[name])
+        settings.cache_clear()
+        document: dict[str, Any] = json.loads(outbox.encode(data))
+    settings.cache_clear()
+    return document
 
 
 def _a_month_ago(time: str) -> str:

@@ -28,6 +28,7 @@ from contracts.errors import Problem
 from contracts.permissions import Role
 from contracts.rpc.labels import Actor, CreateUpload
 from contracts.rpc.projects import CreateProject, GetProject, ListProjects
+from tests.service.signing import SigningClient
 
 
 @dataclass
@@ -83,7 +84,7 @@ def process(settings_environment: dict[str, str]) -> Iterator[Process]:
 @pytest.fixture
 def client(settings_environment: dict[str, str]) -> Iterator[RpcClient]:
     settings.cache_clear()
-    client = RpcClient()
+    client = SigningClient()
     yield client
     client.close()
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import httpx
 
+from deploy.local.state import REPOSITORY
 from deploy.local.system import System
 from gateway.security import COOKIE
 from tests.team import PASSWORD, Person, client, hire, new_project, owner_of, sign_in
@@ -95,11 +96,11 @@ def test_what_another_gateway_changed_is_heard_of(system: System) -> None:
 
 def _past_the_gateway(system: System, command: str, **fields: str | None) -> None:
     code = (
-        "import sys, contracts.rpc.members as m; from chassis.rpc.client import RpcClient;"
-        "RpcClient.shared().call(getattr(m, sys.argv[1]).model_validate_json(sys.argv[2]), 20)"
+        "import sys, contracts.rpc.members as m; from tests.service.signing import SigningClient;"
+        "SigningClient.shared().call(getattr(m, sys.argv[1]).model_validate_json(sys.argv[2]), 20)"
     )
     arguments = [sys.executable, "-c", code, command, json.dumps(fields)]
-    subprocess.run(arguments, check=True, env=system.process_environment(), timeout=60)
+    subprocess.run(arguments, check=True, cwd=REPOSITORY, env=system.process_environment(), timeout=60)
 
 
 def test_the_first_owner_and_a_member_are_who_they_are(system: System) -> None:

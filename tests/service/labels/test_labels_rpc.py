@@ -15,6 +15,7 @@ from contracts.rpc.labels import AssetDraft, CreateUpload, RegisterAssets, Uploa
 from deploy.local.system import System
 from services.labels.handlers.verification import verify_assets
 from tests.service.labels.conftest import MANAGER, Desk, post
+from tests.service.signing import SigningClient
 
 DEADLINE = 20
 
@@ -23,7 +24,7 @@ DEADLINE = 20
 def service(servers: System, settings_environment: dict[str, str]) -> Iterator[RpcClient]:
     """A client of a running labels service."""
     servers.start("labels")
-    client = RpcClient()
+    client = SigningClient()
     yield client
     client.close()
     servers.stop("labels")

@@ -37,6 +37,7 @@ from contracts.rpc.members import (
 from deploy.local.system import System
 from services.members.models import UserRow
 from tests.service.members.support import PASSWORD, new_email
+from tests.service.signing import SigningClient
 
 NewUser = Callable[..., UserRow]
 
@@ -47,7 +48,7 @@ DEADLINE = 20
 def members(servers: System, settings_environment: dict[str, str]) -> Iterator[RpcClient]:
     """A client of a running members service."""
     servers.start("members")
-    client = RpcClient()
+    client = SigningClient()
     yield client
     client.close()
     servers.stop("members")

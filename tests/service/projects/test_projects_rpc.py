@@ -20,6 +20,7 @@ from contracts.rpc.projects import (
     ListProjects,
 )
 from deploy.local.system import System
+from tests.service.signing import SigningClient
 
 DEADLINE = 20
 ACTOR = uuid4()
@@ -30,7 +31,7 @@ RBC = ObjectClassDraft(name="RBC", annotation_type=AnnotationType.BOX)
 def projects(servers: System, settings_environment: dict[str, str]) -> Iterator[RpcClient]:
     """A client of a running projects service."""
     servers.start("projects")
-    client = RpcClient()
+    client = SigningClient()
     yield client
     client.close()
     servers.stop("projects")

@@ -12,7 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import outbox
+from chassis import context, outbox
 from chassis.chunks import chunks
 from chassis.database import Database
 from chassis.ids import new_id
@@ -24,6 +24,7 @@ from contracts.enums import AnnotationType, ImportFormat, JobState, LabelAction,
 from contracts.errors import UNANSWERED, Problem
 from contracts.events import ImportRequested
 from contracts.permissions import Role
+from contracts.principals import Claims
 from contracts.rpc import Owners
 from contracts.rpc.labels import Actor
 from contracts.rpc.projects import AddObjectClasses
@@ -63,9 +64,16 @@ def run(database: Database, event: ImportRequested, store: ObjectStore, owners: 
         task = session.get_one(Import, (event.project_id, event.import_id))
         upload = session.get_one(Upload, (event.project_id, task.upload_id))
     if task.state in UNFINISHED:
-        _take_up(database, store, owners, task, upload)
+        with context.acting_for(_starter(task)):
+            _take_up(database, store, owners, task, upload)
     # also of one that had ended: who ended it may have died before it came to this
     delete_file(database, store, event.project_id, upload.id)
+
+
+def _starter(task: Import) -> Claims:
+    """For whom an import is run: who started it, as the order tells, or as its row does."""
+    known = context.principal()
+    return known if known is not None and known.user_id == task.created_by else Claims(user_id=task.created_by)
 
 
 def _take_up(database: Database, store: ObjectStore, owners: Owners, task: Import, upload: Upload) -> None:
