@@ -120,6 +120,7 @@ class Exposure(TypedDict):
     version: int
     shown: Exposed
     hidden: Unexposed
+    share_links: int | None
     confirmation: str
 
 

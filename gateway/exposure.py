@@ -11,6 +11,7 @@ from contracts.message import Message
 from contracts.permissions import CARDS, Card, Permission, Role, permissions_of
 from contracts.rpc import Request
 from contracts.rpc.analytics import Counters, GetCounters
+from contracts.rpc.exports import CountShareLinks, ShareLinkCount
 from contracts.rpc.members import CountRoles, RoleCounts
 from contracts.rpc.projects import GetProjectCards, Project, ProjectCards
 from gateway.overview import Parts
@@ -42,14 +43,16 @@ class Hidden(Message):
 
 
 class Exposure(Message):
-    """What the visibility of a project means. `confirmation`: what to send to make it public, as long as neither its
-    settings nor the rights of visitors change.
+    """What the visibility of a project means. `share_links`: how many addresses there are by which anybody downloads an
+    export, whether the project is public or private; None: nobody can say at present. `confirmation`: what to send to
+    make it public, as long as neither its settings nor the rights of visitors change.
     """
 
     visibility: Visibility
     version: int
     shown: Shown
     hidden: Hidden
+    share_links: int | None
     confirmation: str
 
 
@@ -65,6 +68,7 @@ def questions(project_id: UUID) -> Mapping[str, Request[Any]]:
         "projects": GetProjectCards(project_id=project_id),
         "counters": GetCounters(project_id=project_id),
         "roles": CountRoles(project_id=project_id),
+        "links": CountShareLinks(project_id=project_id),
     }
 
 
@@ -75,6 +79,7 @@ def describe(parts: Parts) -> Exposure:
     project = parts.projects.project
     counters = parts.counters if isinstance(parts.counters, Counters) else None
     roles = parts.roles if isinstance(parts.roles, RoleCounts) else None
+    links = parts.links if isinstance(parts.links, ShareLinkCount) else None
     return Exposure(
         visibility=project.visibility,
         version=project.version,
@@ -95,6 +100,7 @@ def describe(parts: Parts) -> Exposure:
             labels_with_open_issues=counters and counters.open_issues,
             guidelines=parts.projects.guidelines,
         ),
+        share_links=links and links.count,
         confirmation=confirmation(project),
     )
 

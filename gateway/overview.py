@@ -18,6 +18,7 @@ from contracts.message import Message
 from contracts.permissions import CARDS, Card, Permission, Role, Scope, permissions_of
 from contracts.rpc import Request
 from contracts.rpc.analytics import Counters, GetCounters
+from contracts.rpc.exports import ShareLinkCount
 from contracts.rpc.labels import GetLabelCards, LabelQuick
 from contracts.rpc.members import CountRoles, RoleCounts
 from contracts.rpc.projects import AutoLabel, GetProjectCards, Project, ProjectCards
@@ -179,6 +180,7 @@ class Parts:
     counters: Counters | Away | None = None
     roles: RoleCounts | Away | None = None
     labels: LabelQuick | Away | None = None
+    links: ShareLinkCount | Away | None = None
 
 
 @dataclass(frozen=True)

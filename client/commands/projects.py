@@ -93,6 +93,7 @@ def _described(name: str, exposure: Exposure) -> str:
             f"  issues (open on {_count(hidden['labels_with_open_issues'], 'label')}), comments, and"
             f" {_count(hidden['guidelines'], 'guideline')},",
             f"  the cards {', '.join(hidden['cards'])}.",
+            f"{_count(exposure['share_links'], 'share link')} to exports: whoever has one downloads, public or not.",
         )
     )
 

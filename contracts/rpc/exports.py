@@ -142,6 +142,18 @@ class UnshareExport(Command[Nothing]):
     export_id: UUID
 
 
+class ShareLinkCount(Message):
+    """How many share links may still be followed."""
+
+    count: int
+
+
+class CountShareLinks(Query[ShareLinkCount]):
+    """How many links to a project's files stand: neither revoked, nor expired or used up."""
+
+    project_id: UUID
+
+
 class FollowShareLink(Query[Link]):
     """The address of what a share link is for, signed for 60 s; `not_found`, or `gone` when it has expired, is used up,
     or what it was for was deleted.

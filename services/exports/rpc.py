@@ -7,6 +7,7 @@ from chassis.rpc.client import RpcClient
 from chassis.rpc.server import Service, rpc
 from contracts.rpc import Nothing
 from contracts.rpc.exports import (
+    CountShareLinks,
     CreateExport,
     DeleteExport,
     Export,
@@ -18,6 +19,7 @@ from contracts.rpc.exports import (
     NewShareLink,
     RenameExport,
     ShareExport,
+    ShareLinkCount,
     UnshareExport,
 )
 from contracts.rpc.labels import Link
@@ -52,6 +54,10 @@ class Exports(Service):
     @rpc
     def link_export(self, session: Session, request: LinkExport) -> Link:
         return exports.link_export(session, ObjectStore.shared(), request.project_id, request.export_id)
+
+    @rpc
+    def count_share_links(self, session: Session, request: CountShareLinks) -> ShareLinkCount:
+        return sharing.count_links(session, request.project_id)
 
     @rpc(again=sharing.share_export_again)
     def share_export(self, session: Session, request: ShareExport) -> NewShareLink:

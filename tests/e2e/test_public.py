@@ -56,6 +56,8 @@ def test_what_becomes_visible_is_spelled_out_and_confirmed(team: Team, stranger:
     cell = team.class_ids["cell"]
     team.manager.save_body(team.id, team.labels[0], 1, body([cell, cell, cell]))
     team.manager.post(f"/projects/{team.id}/labels/{team.labels[1]}/issues", {"text": "Is this one?"})
+    done = team.manager.await_export(team.manager.create_export(team.id))
+    team.manager.post(f"/projects/{team.id}/exports/{done['id']}/link", {})
     guide = tmp_path / "guide.pdf"
     guide.write_bytes(pdf())
     team.manager.upload_guideline(team.id, guide)
@@ -67,6 +69,7 @@ def test_what_becomes_visible_is_spelled_out_and_confirmed(team: Team, stranger:
 
     told = eventually(counted)
     shown, hidden = told["shown"], told["hidden"]
+    assert told["share_links"] == 1
     assert (told["visibility"], shown["name"]) == ("private", team.project["name"])
     assert (shown["labels"], shown["images"], shown["object_classes"]) == (12, 12, 2)
     roles = team.owner.overview(team.id)["cards"]["member_roles"]["data"]

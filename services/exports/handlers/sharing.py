@@ -19,7 +19,7 @@ from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from contracts.errors import Problem
 from contracts.rpc import Nothing
-from contracts.rpc.exports import FollowShareLink, NewShareLink, ShareExport, ShareLink, UnshareExport
+from contracts.rpc.exports import FollowShareLink, NewShareLink, ShareExport, ShareLink, ShareLinkCount, UnshareExport
 from contracts.rpc.labels import Link
 from services.exports.handlers import exports
 from services.exports.models import ProjectCopy, ShareLinkRow, ShareVisitRow
@@ -96,6 +96,18 @@ def follow(session: Session, store: ObjectStore, request: FollowShareLink) -> Li
     seen = insert(ShareVisitRow).values(link_id=row.id, client=client, seen_at=now)
     session.execute(seen.on_conflict_do_update(index_elements=["link_id", "client"], set_={"seen_at": now}))
     return link
+
+
+def count_links(session: Session, project_id: UUID) -> ShareLinkCount:
+    """How many of a project's links may still be followed."""
+    row = ShareLinkRow
+    standing = (
+        row.project_id == project_id,
+        row.revoked_at.is_(None),
+        row.expires_at.is_(None) | (row.expires_at > datetime.now(UTC)),
+        row.max_downloads.is_(None) | (row.downloads < row.max_downloads),
+    )
+    return ShareLinkCount(count=session.scalar(sa.select(sa.func.count()).where(*standing)) or 0)
 
 
 def forget_visits(database: Database) -> None:

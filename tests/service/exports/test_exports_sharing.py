@@ -67,6 +67,10 @@ class Desk:
         assert link is not None
         return link.downloads
 
+    def standing(self) -> int:
+        with self.database.session() as session:
+            return sharing.count_links(session, self.project_id).count
+
     def later(self, **by: float) -> None:
         """Let that much time pass for what is stored of the links."""
         with self.database.session() as session:
@@ -163,6 +167,21 @@ def test_the_same_command_again_has_the_link_tell_its_address_anew(desk: Desk) -
     assert again.model_copy(update={"token": link.token}) == link
     desk.follow(again)
     assert refusal(lambda: desk.follow(link)) == "not_found"
+
+
+def test_only_links_that_may_be_followed_are_counted(desk: Desk) -> None:
+    assert desk.standing() == 0
+    desk.follow(desk.share(max_downloads=2))
+    assert desk.standing() == 1
+    desk.follow(desk.share(max_downloads=1))
+    assert desk.standing() == 0
+    desk.share(expires_at=datetime.now(UTC) + timedelta(hours=1))
+    assert desk.standing() == 1
+    desk.later(hours=2)
+    assert desk.standing() == 0
+    desk.share()
+    desk.unshare()
+    assert desk.standing() == 0
 
 
 def test_what_it_was_for_may_be_gone(desk: Desk) -> None:

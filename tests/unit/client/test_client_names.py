@@ -39,7 +39,14 @@ def _exposure(name: str) -> dict[str, Any]:
     unknown = {"labels": None, "images": None, "objects": None}
     shown = {**unknown, "permissions": [], "cards": [name], "name": name, "description": ""}
     hidden = {"cards": [], "people": None, "labels_with_open_issues": 1, "guidelines": 0}
-    return {"visibility": "private", "version": 1, "shown": shown, "hidden": hidden, "confirmation": "1-2"}
+    return {
+        "visibility": "private",
+        "version": 1,
+        "shown": shown,
+        "hidden": hidden,
+        "share_links": 1,
+        "confirmation": "1-2",
+    }
 
 
 def _page(name: str) -> dict[str, Any]:
