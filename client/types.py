@@ -51,12 +51,13 @@ class Token(TypedDict):
 
 
 class ObjectClass(TypedDict):
-    """A class of objects; `color` as #rrggbb."""
+    """A class of objects; `color` as #rrggbb; `index`: its number in formats that have numbers."""
 
     id: str
     name: str
     annotation_type: str
     color: str
+    index: NotRequired[int]
 
 
 class ObjectClassDraft(TypedDict):
@@ -73,6 +74,7 @@ class Specification(TypedDict):
 
     object_classes: list[ObjectClass]
     image_categories: list[dict[str, Any]]
+    removed_object_classes: NotRequired[list[ObjectClass]]
 
 
 class Project(TypedDict):

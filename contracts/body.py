@@ -6,7 +6,7 @@ Field names follow the Suite's export, schema 0.4 snake_case (`project.json`, `l
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import ConfigDict, Field, StringConstraints, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from contracts.enums import AnnotationType, CategoryType
 from contracts.message import Message, Strict
@@ -20,17 +20,23 @@ OBJECTS_MAX = 10_000
 CLASSES_MAX = 1000
 """Object classes of a project."""
 
+CLASSES_EVER_MAX = 10_000
+"""Object classes of a project, removed ones included: they keep their numbers."""
+
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=NAME_MAX)]
 Color = Annotated[str, StringConstraints(pattern=r"^#[0-9A-Fa-f]{6}$")]
 
 
 class ObjectClass(Message):
-    """A class of objects. `id` is given once and never changes or moves to another class."""
+    """A class of objects. `id` is given once and never changes or moves to another class, and neither does `index`,
+    the class's number in formats that have numbers: from 0, in the order that the project's classes were made.
+    """
 
     id: UUID
     name: Name
     annotation_type: AnnotationType
     color: Color
+    index: int = Field(default=-1, ge=-1)  # -1 only where it was written before there were any, see Specification
 
 
 class CategoryOption(Message):
@@ -53,10 +59,27 @@ class ImageCategory(Message):
 
 
 class Specification(Message):
-    """What is labeled in a project."""
+    """What is labeled in a project. `removed_object_classes` are not any more; their indexes are not given again."""
 
     object_classes: tuple[ObjectClass, ...] = ()
     image_categories: tuple[ImageCategory, ...] = ()
+    removed_object_classes: tuple[ObjectClass, ...] = ()
+
+    @field_validator("object_classes")
+    @classmethod
+    def _numbered(cls, classes: tuple[ObjectClass, ...]) -> tuple[ObjectClass, ...]:
+        """A specification from before there were indexes gets them here, the same wherever it is read: by the ids,
+        which are UUIDv7, in the order that the classes were made.
+        """
+        if all(each.index >= 0 for each in classes):
+            return classes
+        order = {each.id: index for index, each in enumerate(sorted(classes, key=lambda each: each.id))}
+        return tuple(each.model_copy(update={"index": order[each.id]}) for each in classes)
+
+    @property
+    def next_index(self) -> int:
+        """The index of the next class that is made."""
+        return 1 + max((each.index for each in (*self.object_classes, *self.removed_object_classes)), default=-1)
 
 
 class Point(Strict):
@@ -206,6 +229,7 @@ class ObjectClassDraft(Strict):
     name: Name
     annotation_type: AnnotationType
     color: Color | None = None
+    index: int | None = Field(default=None, description="As it was read: the project gives it, and nothing changes it.")
 
 
 class CategoryOptionDraft(Strict):
@@ -230,6 +254,9 @@ class SpecificationDraft(Strict):
 
     object_classes: list[ObjectClassDraft] = Field(default=[], max_length=CLASSES_MAX)
     image_categories: list[ImageCategoryDraft] = Field(default=[], max_length=200)
+    removed_object_classes: list[dict[str, Any]] = Field(
+        default=[], max_length=CLASSES_EVER_MAX, description="As they were read: what is removed stays so."
+    )
 
 
 SCHEMA: Literal["0.4"] = "0.4"

@@ -12,11 +12,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
+from uuid import UUID
 
-from contracts.enums import Review, Status
+from contracts.body import COORDS
+from contracts.enums import AnnotationType, Review, Status
 from formats.json_stream import OVERSIZED, members
-from formats.types import ErrorCode, ParseError, Refused
-from formats.values import extent, mapping, number, shown
+from formats.types import ErrorCode, ParsedLabel, ParsedObject, ParseError, Refused, object_name
+from formats.values import extent, mapping, number, shown, text
+from formats.writing import Document, File, Image, Offsets, Piece, Report, Section, Writer, compact
 
 FORMAT = "labelyard"
 VERSION = 1
@@ -51,6 +54,7 @@ class Label:
     categories: Mapping[str, Any]
 
 
+_DECODER = json.JSONDecoder()
 _FIELDS = tuple(field.name for field in fields(Label))
 
 
@@ -70,9 +74,47 @@ def label(entry: Label) -> bytes:
     return _members({field: getattr(entry, field) for field in _FIELDS}) + b"}"
 
 
+def labels(part: bytes) -> Iterator[dict[str, Any]]:
+    """The labels of a part that this system wrote, as JSON objects; ValueError if it is damaged."""
+    text, at = part.decode(), 0
+    while at < len(text):
+        entry, at = _DECODER.raw_decode(text, at)
+        yield entry
+        if at < len(text):
+            if text[at] != ",":
+                raise ValueError(f"no comma after the label that ends at character {at}")
+            at += 1
+
+
 def read(document: BinaryIO, name: str = "") -> Iterator[Label | ParseError]:
     """Yields a document's labels, one at a time in memory. `document`: a seekable stream; `name`: the `file` of
     errors."""
+    for found in _entries(document, name):
+        if isinstance(found, ParseError):
+            yield found
+            continue
+        place, entry = found
+        try:
+            yield _label(mapping(entry, place))
+        except Refused as error:
+            yield ParseError(name, None, place, error.code, error.detail)
+
+
+def read_labels(document: BinaryIO, name: str = "") -> Iterator[ParsedLabel | ParseError]:
+    """Yields what an import takes of a document's labels: see `read`."""
+    for found in _entries(document, name):
+        if isinstance(found, ParseError):
+            yield found
+            continue
+        place, entry = found
+        try:
+            yield from parsed(mapping(entry, place), name)
+        except Refused as error:
+            yield ParseError(name, None, place, error.code, error.detail)
+
+
+def _entries(document: BinaryIO, name: str) -> Iterator[tuple[str, Any] | ParseError]:
+    """Each label as it stands there, with its place."""
     head: dict[str, Any] = {}
     try:
         for key, index, value in members(document, {"labels": _FIELDS}):
@@ -84,13 +126,58 @@ def read(document: BinaryIO, name: str = "") -> Iterator[Label | ParseError]:
                 raise Refused(ErrorCode.UNSUPPORTED, detail)
             if index is None:
                 raise Refused(ErrorCode.UNKNOWN_STRUCTURE, "labels is not an array")
-            place = f"labels[{index}]"
-            try:
-                yield _label(mapping(value, place))
-            except Refused as error:
-                yield ParseError(name, None, place, error.code, error.detail)
+            yield f"labels[{index}]", value
     except Refused as error:
         yield ParseError(name, None, None, error.code, error.detail)
+
+
+def parsed(entry: Mapping[str, Any], name: str, line: int | None = None) -> Iterator[ParsedLabel | ParseError]:
+    """What an import takes of a label: its objects and answers, after the errors of those that cannot be read. Raises
+    `Refused` where there is no label.
+    """
+    if any(value is OVERSIZED for value in entry.values()):
+        raise Refused(ErrorCode.TOO_LARGE, "holds too much, or is nested too deeply")
+    objects: list[ParsedObject] = []
+    data_key = text(entry.get("data_key"), "data_key")
+    info = mapping(entry.get("image_info", {}), "image_info")
+    for position, each in enumerate(_array(entry, "objects")):
+        try:
+            objects.append(parsed_object(mapping(each, "the object"), position, line))
+        except Refused as error:
+            place = f"{object_name(position)} of {shown(data_key)}"
+            yield ParseError(name, line, place, error.code, error.detail)
+    categories = mapping(entry.get("categories", {}), "categories").get("properties", [])
+    if not isinstance(categories, list):
+        raise Refused(ErrorCode.UNKNOWN_STRUCTURE, "categories.properties is not an array")
+    answers = tuple(mapping(each, "an answer") for each in categories)
+    width, height = extent(info.get("width")), extent(info.get("height"))
+    yield ParsedLabel(name, data_key, width, height, tuple(objects), answers)
+
+
+def parsed_object(each: Mapping[str, Any], position: int, line: int | None = None) -> ParsedObject:
+    """One object in the native form; raises `Refused`. Its coordinates are not judged here."""
+    drawn = mapping(each.get("annotation"), "annotation")
+    written = _string(each.get("annotation_type"), "annotation_type")
+    if written not in set(COORDS):
+        raise Refused(ErrorCode.UNSUPPORTED, f"annotation_type is {shown(written)}, not one of {', '.join(COORDS)}")
+    try:
+        object_id = UUID(_string(each.get("id"), "id"))
+    except ValueError as error:
+        raise Refused(ErrorCode.BAD_TEXT, f"id is no UUID: {shown(each['id'])}") from error
+    properties = _array(each, "properties") if each.get("properties") is not None else []
+    meta = mapping(drawn.get("meta", {}), "meta")
+    z_index = int(number(meta.get("z_index", position + 1), "z_index"))
+    coord, multiple = mapping(drawn.get("coord"), "coord"), drawn.get("multiple") is True
+    return ParsedObject(
+        position,
+        line,
+        text(each.get("class_name"), "class_name"),
+        AnnotationType(written),
+        {"coord": coord, "meta": {"z_index": z_index}, "multiple": multiple},
+        str(object_id),
+        object_id,
+        tuple(mapping(found, "a property") for found in properties),
+    )
 
 
 def _members(values: Mapping[str, Any]) -> bytes:
@@ -173,3 +260,26 @@ def _time(entry: Mapping[str, Any], field: str) -> datetime:
     if moment is None or moment.tzinfo is None:
         raise Refused(ErrorCode.BAD_TEXT, f"{field} is not a time with a zone: {shown(written)}")
     return moment.astimezone(UTC)
+
+
+class NativeWriter(Writer):
+    """`labels.json`; with a split one document for each part of it."""
+
+    extension = ".json"
+    single = True
+
+    @property
+    def verbatim(self) -> bool:
+        return self.options.split is None and self.options.skipped and self.options.empty
+
+    def documents(self) -> tuple[Document, ...]:
+        project = self.project
+        specification = project.specification.model_dump(mode="json")
+        head = header({"id": project.id, "name": project.name, "specification": specification}, project.exported_at)
+        splits = self.options.split.names if self.options.split else ("labels",)
+        return tuple(Document(f"{name}.json", (Section(head, SEPARATOR),), FOOTER) for name in splits)
+
+    def write(self, label: Mapping[str, Any], start: Offsets, report: Report) -> Iterator[File | Piece | Image]:
+        report.objects += len(label["objects"])
+        yield Piece(f"{self.split(label) or 'labels'}.json", 0, compact(label))
+        yield from self.image(label, f"images/{self.place(label)}")

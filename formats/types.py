@@ -1,8 +1,10 @@
 """What readers yield."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
 from contracts.enums import AnnotationType
 
@@ -33,7 +35,8 @@ class ParsedObject:
     means the same object in every reading of the same file. `line`: where it starts, from 1, in formats that
     have lines. `annotation`: `{"coord": …, "meta": {"z_index": …}, "multiple": …}` as in a Suite 0.4 export,
     pixels from the top left corner; its geometry is not judged here. `source_id`: its id in the file, if
-    objects have one there.
+    objects have one there. `object_id`: its id in the project that it was exported from, which it is to keep.
+    `properties`: further answers about it, as they were given there.
     """
 
     position: int
@@ -42,6 +45,8 @@ class ParsedObject:
     annotation_type: AnnotationType
     annotation: dict[str, Any]
     source_id: str | None = None
+    object_id: UUID | None = None
+    properties: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def name(self) -> str:
@@ -51,13 +56,17 @@ class ParsedObject:
 
 @dataclass(frozen=True, slots=True)
 class ParsedLabel:
-    """One image's objects. `width` and `height` in pixels, None where the file does not say."""
+    """One image's objects. `width` and `height` in pixels, None where the file does not say. `answers` to the image
+    categories, each with `property_id` and `option_ids` or `value`, by the ids of the project that they were exported
+    from; None: the format has none.
+    """
 
     file: str
     data_key: str
     width: int | None
     height: int | None
     objects: tuple[ParsedObject, ...]
+    answers: tuple[Mapping[str, Any], ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

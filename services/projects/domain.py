@@ -1,6 +1,7 @@
 """What makes a specification valid, and how a new one follows from an old one: plain Python, no I/O."""
 
 import colorsys
+import itertools
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Final, TypeVar
 from uuid import UUID
 
 from contracts.body import (
+    CLASSES_EVER_MAX,
     CLASSES_MAX,
     CategoryOption,
     CategoryOptionDraft,
@@ -64,9 +66,13 @@ def applied(present: Specification, draft: SpecificationDraft, new_id: NewId) ->
     where there is one, or new, with an id of `new_id`. Problem `unknown_class`, `unknown_category` for ids that
     `present` does not have, `validation_failed` for what cannot be.
     """
+    classes = _classes(present, draft.object_classes, new_id)
+    kept = {each.id for each in classes}
+    gone = tuple(each for each in present.object_classes if each.id not in kept)
     return Specification(
-        object_classes=_classes(present.object_classes, draft.object_classes, new_id),
+        object_classes=classes,
         image_categories=_categories(present.image_categories, draft.image_categories, new_id),
+        removed_object_classes=(*present.removed_object_classes, *gone),
     )
 
 
@@ -78,8 +84,8 @@ def with_classes(present: Specification, drafts: Sequence[ObjectClassDraft], new
         return present
     kept = [ObjectClassDraft(**known_class.model_dump()) for known_class in present.object_classes]
     # an id that came along would be another class's
-    added = [draft.model_copy(update={"id": None}) for draft in missing.values()]
-    return present.model_copy(update={"object_classes": _classes(present.object_classes, [*kept, *added], new_id)})
+    added = [draft.model_copy(update={"id": None, "index": None}) for draft in missing.values()]
+    return present.model_copy(update={"object_classes": _classes(present, [*kept, *added], new_id)})
 
 
 def removed(before: Specification, after: Specification) -> list[Removed]:
@@ -88,20 +94,25 @@ def removed(before: Specification, after: Specification) -> list[Removed]:
     return [part for part in _parts(before) if part.id not in kept]
 
 
-def _classes(
-    present: Sequence[ObjectClass], drafts: Sequence[ObjectClassDraft], new_id: NewId
-) -> tuple[ObjectClass, ...]:
+def _classes(present: Specification, drafts: Sequence[ObjectClassDraft], new_id: NewId) -> tuple[ObjectClass, ...]:
+    """The classes of `drafts`; new ones have the next indexes, in their order."""
     if len(drafts) > CLASSES_MAX:
         raise Problem("validation_failed", f"A project has at most {CLASSES_MAX} object classes.")
     for draft in drafts:
         if draft.annotation_type is AnnotationType.IMAGE_CATEGORY:
             raise Problem("validation_failed", f"{draft.name!r}: an image category is not an object class.")
     _refuse_twice((f"The object class {draft.name!r} ({draft.annotation_type.value})" for draft in drafts), "name")
-    matched = _matched(present, drafts, _class_key, "unknown_class", "object class")
+    matched = _matched(present.object_classes, drafts, _class_key, "unknown_class", "object class")
     used = {(draft.color or (old and old.color) or "").lower() for draft, old in matched}
     unused = (value for value in map(color, range(2 * CLASSES_MAX)) if value not in used)
+    following = itertools.count(present.next_index)
     classes = []
     for draft, old in matched:
+        if draft.index is not None and (old is None or draft.index != old.index):
+            raise Problem(
+                "validation_failed",
+                f"The index of {draft.name!r} is given by the project and stays so; send a new class without one.",
+            )
         if old is not None and old.annotation_type is not draft.annotation_type:
             raise Problem(
                 "validation_failed",
@@ -114,8 +125,11 @@ def _classes(
                 name=draft.name,
                 annotation_type=draft.annotation_type,
                 color=draft.color or (old.color if old else next(unused)),
+                index=old.index if old else next(following),
             )
         )
+    if any(each.index >= CLASSES_EVER_MAX for each in classes):
+        raise Problem("validation_failed", f"A project has at most {CLASSES_EVER_MAX} object classes in all its life.")
     return tuple(classes)
 
 

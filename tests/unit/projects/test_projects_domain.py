@@ -226,3 +226,40 @@ def test_an_id_that_went_never_comes_back(changes: list[list[str]]) -> None:
         assert gone <= ever
         assert [each.name for each in after.object_classes] == asked
         present = after
+
+
+def test_a_class_keeps_its_index_and_no_other_ever_gets_it() -> None:
+    present = made(box("a"), box("b"), box("c"))
+    a, b, c = present.object_classes
+    assert [each.index for each in present.object_classes] == [0, 1, 2]
+
+    fewer = domain.applied(present, draft(box("c"), box("a", id=a.id, index=0)), new_id)
+    assert [(each.name, each.index) for each in fewer.object_classes] == [("c", 2), ("a", 0)]
+    assert fewer.removed_object_classes == (b,)
+
+    emptied = domain.applied(fewer, draft(), new_id)
+    again = domain.applied(emptied, draft(box("b"), box("a")), new_id)
+    assert [(each.name, each.index) for each in again.object_classes] == [("b", 3), ("a", 4)]
+    assert set(again.removed_object_classes) == {a, b, c}
+    more = domain.with_classes(again, [box("d"), box("e")], new_id)
+    assert [each.index for each in more.object_classes] == [3, 4, 5, 6]
+    assert refusal(again, draft(box("b", id=again.object_classes[0].id, index=0))) == "validation_failed"
+    assert refusal(again, draft(box("new", index=9))) == "validation_failed"
+
+
+def test_what_was_read_may_be_sent_back_as_it_is() -> None:
+    present = domain.applied(made(box("a"), box("b")), draft(box("b")), new_id)
+    sent = SpecificationDraft.model_validate(present.model_dump(mode="json"))
+    assert domain.applied(present, sent, new_id) == present
+
+
+def test_classes_from_before_there_were_indexes_have_them_by_age() -> None:
+    present = made(box("a"), box("b"), box("c"))
+    written = present.model_dump(mode="json", exclude={"object_classes": {"__all__": {"index"}}})
+    written["object_classes"].reverse()
+
+    read = Specification.model_validate(written)
+
+    assert [(each.name, each.index) for each in read.object_classes] == [("c", 2), ("b", 1), ("a", 0)]
+    more = domain.with_classes(read, [box("d")], new_id)
+    assert [each.index for each in more.object_classes] == [2, 1, 0, 3]
