@@ -151,6 +151,8 @@ class ShareLinkCount(Message):
 class CountShareLinks(Query[ShareLinkCount]):
     """How many links to a project's files stand: neither revoked, nor expired or used up."""
 
+    right = Permission.EDIT_PROJECT
+
     project_id: UUID
 
 
