@@ -5,18 +5,19 @@ lines reach. A region is always given, or signing would make a network call (fie
 """
 
 import io
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
-from typing import BinaryIO, Literal, Protocol
+from typing import Any, BinaryIO, Literal, Protocol
 from urllib.parse import quote, urlsplit
 
 import urllib3
 from minio import Minio
 from minio.commonconfig import CopySource
-from minio.datatypes import PostPolicy
+from minio.datatypes import Part, PostPolicy
 from minio.deleteobjects import DeleteObject
 from minio.error import MinioException, S3Error
 
@@ -25,6 +26,15 @@ from contracts.rpc.labels import Link, UploadPolicy
 
 PART = 16 * 1024 * 1024
 """Bytes of one part of a streamed upload; 10,000 parts are the most that S3 takes."""
+
+LEAST = 5 * 1024 * 1024
+"""Bytes of a part of a multipart upload that is not its last, at least."""
+
+COPIED = 256 * 1024 * 1024
+"""Bytes that the store is asked to copy at once: some answer only when they have."""
+
+COPIES = 4
+"""Parts of one object that are on their way at once."""
 
 ERRORS: tuple[type[Exception], ...] = (MinioException, urllib3.exceptions.HTTPError, OSError)
 """What an operation raises when the store, or the way to it, is not in order."""
@@ -35,6 +45,27 @@ class Readable(Protocol):
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes; none at the end."""
+        ...
+
+
+@dataclass(frozen=True)
+class Range:
+    """`length` bytes of an object, from `offset` on."""
+
+    key: str
+    offset: int
+    length: int
+
+
+class Journal(Protocol):
+    """Who remembers multipart uploads that have begun and not ended, so that none is left behind for ever."""
+
+    def began(self, key: str, upload_id: str) -> None:
+        """It is committed when this returns; nothing has been uploaded yet."""
+        ...
+
+    def ended(self, key: str, upload_id: str) -> None:
+        """It was completed or aborted."""
         ...
 
 
@@ -92,6 +123,35 @@ class ObjectStore:
         """Store what `stream` yields until its end, a part of PART bytes in memory at a time."""
         source: BinaryIO = stream  # type: ignore[assignment]  # the SDK only reads
         self._client.put_object(self.bucket, key, source, length=-1, part_size=PART, content_type=content_type)
+
+    def compose(
+        self, key: str, pieces: Iterable[bytes | Range], content_type: str, journal: Journal
+    ) -> tuple[int, int]:
+        """Store `pieces`, one behind the other, as one object; its size, and how many bytes came through this process.
+
+        The store copies ranges itself, but for the first 5 MiB of one that stands behind less than that: no part but an
+        upload's last may be smaller. Whole or not at all; what it was under `key` before stays until then.
+        """
+        composition = _Composition(self, self._client, key, content_type, journal)
+        try:
+            for piece in pieces:
+                if isinstance(piece, bytes):
+                    composition.add(piece)
+                else:
+                    composition.copy(piece)
+            composition.finish()
+        except BaseException:
+            composition.abort()
+            raise
+        return composition.size, composition.through
+
+    def abort(self, key: str, upload_id: str) -> None:
+        """End a multipart upload that is not to be completed; one that has ended is fine."""
+        try:
+            self._client._abort_multipart_upload(self.bucket, key, upload_id)
+        except S3Error as error:
+            if error.code != "NoSuchUpload":
+                raise
 
     def get(self, key: str) -> bytes:
         """The whole object; KeyError where there is none."""
@@ -191,6 +251,107 @@ class ObjectStore:
             return bool(self._client.bucket_exists(self.bucket))
         except ERRORS:
             return False
+
+
+class _Composition:
+    """An object that is being put together. The SDK's methods for parts are private: this is the one place that calls
+    them (its version is pinned)."""
+
+    def __init__(self, store: ObjectStore, client: Minio, key: str, content_type: str, journal: Journal) -> None:
+        self.size = 0
+        self.through = 0
+        self._store, self._client, self._key = store, client, key
+        self._content_type, self._journal = content_type, journal
+        self._upload: str | None = None
+        self._parts: list[Future[Part]] = []
+        self._threads = ThreadPoolExecutor(COPIES)
+        self._buffer = bytearray()
+
+    def add(self, data: bytes) -> None:
+        """Put `data` behind what is there."""
+        self._buffer += data
+        self.size += len(data)
+        self.through += len(data)
+        while len(self._buffer) >= 2 * PART:  # what is left is no less than a part
+            self._send(PART)
+
+    def copy(self, piece: Range) -> None:
+        """Put a range of another object behind what is there."""
+        offset, length = piece.offset, piece.length
+        if length < LEAST or 0 < len(self._buffer) < LEAST:
+            taken = length if length < 2 * LEAST else LEAST - len(self._buffer)
+            self._read(Range(piece.key, offset, taken))
+            offset, length = offset + taken, length - taken
+        if not length:
+            return
+        if self._buffer:
+            self._send(len(self._buffer))
+        self.size += length
+        chunks = -(-length // COPIED)
+        for number in range(chunks):  # of one size, lest the last is too small
+            start, end = (offset + length * each // chunks for each in (number, number + 1))
+            self._part(self._copy_part, Range(piece.key, start, end - start))
+
+    def finish(self) -> None:
+        """Make it an object."""
+        if self._upload is None:
+            self._store.put(self._key, bytes(self._buffer), self._content_type)
+        else:
+            if self._buffer:
+                self._send(len(self._buffer))
+            parts = [each.result() for each in self._parts]
+            self._client._complete_multipart_upload(self._store.bucket, self._key, self._upload, parts)
+            self._journal.ended(self._key, self._upload)
+        self._threads.shutdown()
+
+    def abort(self) -> None:
+        """Leave nothing behind; what can't be removed now is in the journal."""
+        self._threads.shutdown(cancel_futures=True)
+        if self._upload is not None:
+            with suppress(*ERRORS):
+                self._store.abort(self._key, self._upload)
+                self._journal.ended(self._key, self._upload)
+
+    def _read(self, piece: Range) -> None:
+        if not piece.length:
+            return
+        with self._store.open(piece.key, piece.offset, piece.length) as stream:
+            data = stream.read()
+        if len(data) != piece.length:
+            raise OSError(f"{piece.key}: {piece.length} bytes were expected, {len(data)} came")
+        self.add(data)
+
+    def _send(self, size: int) -> None:
+        data = bytes(self._buffer[:size])
+        del self._buffer[:size]
+        self._part(self._upload_part, data)
+
+    def _part(self, work: Callable[[int, Any], Part], what: Any) -> None:
+        if self._upload is None:
+            headers: Any = {"Content-Type": self._content_type}
+            self._upload = self._client._create_multipart_upload(self._store.bucket, self._key, headers)
+            self._journal.began(self._key, self._upload)
+        if len(self._parts) >= COPIES:  # no more in memory than that
+            self._parts[-COPIES].result()
+        self._parts.append(self._threads.submit(work, len(self._parts) + 1, what))
+
+    def _upload_part(self, number: int, data: bytes) -> Part:
+        assert self._upload is not None
+        return Part(number, self._client._upload_part(self._store.bucket, self._key, data, None, self._upload, number))
+
+    def _copy_part(self, number: int, piece: Range) -> Part:
+        assert self._upload is not None
+        headers: Any = {
+            "x-amz-copy-source": quote(f"/{self._store.bucket}/{piece.key}"),
+            "x-amz-copy-source-range": f"bytes={piece.offset}-{piece.offset + piece.length - 1}",
+        }
+        try:
+            etag, _ = self._client._upload_part_copy(self._store.bucket, self._key, self._upload, number, headers)
+        except S3Error as error:
+            if error.code in ("NoSuchKey", "NoSuchObject"):
+                raise KeyError(piece.key) from None
+            raise
+        return Part(number, etag)
 
 
 def _client(endpoint: str, access_key: str, secret_key: str, region: str) -> Minio:

@@ -80,5 +80,7 @@ def _consumers(
     subscriptions: Sequence[Subscription], database: Database, stop: threading.Event, health: Health
 ) -> list[tuple[str, Callable[[], None]]]:
     return [
-        (subscription.queue, EventConsumer(subscription, database, stop, health).run) for subscription in subscriptions
+        (subscription.queue, EventConsumer(subscription, database, stop, health).run)
+        for subscription in subscriptions
+        for _ in range(subscription.threads)
     ]

@@ -492,8 +492,15 @@ class Labelyard:
     def download_export(self, export: Export, target: Path, progress: Progress = _nothing) -> None:
         """Download an export that is done; `target` appears only whole, with the right size and sha256."""
         path = f"/projects/{export['project_id']}/exports/{export['id']}/download"
-        size, sha256 = export.get("size"), export.get("sha256")
-        fetch(self.transport.storage, self._signed(path), target, size=size, sha256=sha256, progress=progress)
+        fetch(
+            self.transport.storage,
+            self._signed(path),
+            target,
+            size=export.get("size"),
+            sha256=export.get("sha256"),
+            crc32=export.get("crc32"),
+            progress=progress,
+        )
 
     def share_export(
         self, export: Export, *, expires_at: str | None = None, max_downloads: int | None = None

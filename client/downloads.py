@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 import time
+import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -21,30 +22,35 @@ def fetch(
     size: int | None,
     sha256: str | None,
     progress: Progress,
+    crc32: str | None = None,
 ) -> None:
     """Download what `address` tells to `target`, which appears only whole: written beside it, checked, renamed.
 
-    `size` in bytes and `sha256`: what must arrive, where known. Raises TransferError otherwise. A download that breaks
-    off goes on where it did; `address` is asked anew for that, since what it signs does not live long.
+    `size` in bytes, `sha256` and `crc32` (hexadecimal): what must arrive, where known. Raises TransferError otherwise.
+    A download that breaks off goes on where it did; `address` is asked anew for that, since what it signs does not live
+    long.
     """
-    digest, received = hashlib.sha256(), 0
+    digest, check, received = hashlib.sha256(), 0, 0
     handle, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent)
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             for start, chunk in _chunks(storage, address):
                 if start != received:  # from the beginning again
-                    digest, received = hashlib.sha256(), 0
+                    digest, check, received = hashlib.sha256(), 0, 0
                     file.seek(0)
                     file.truncate()
                 file.write(chunk)
                 digest.update(chunk)
+                check = zlib.crc32(chunk, check)
                 received += len(chunk)
                 progress(received, size or received)
         if size is not None and received != size:
             raise TransferError(f"{received:,} bytes of {size:,} arrived")
         if sha256 is not None and digest.hexdigest() != sha256:
             raise TransferError("what arrived has another sha256 than the file had")
+        if crc32 is not None and check != int(crc32, 16):
+            raise TransferError("what arrived has another CRC-32 than the file had")
         part.chmod(0o666 & ~_umask())
         part.replace(target)
     finally:

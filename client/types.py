@@ -305,6 +305,7 @@ class Export(TypedDict):
     objects: NotRequired[int | None]
     size: NotRequired[int | None]
     sha256: NotRequired[str | None]
+    crc32: NotRequired[str | None]
     failure: NotRequired[str | None]
     created_at: str
     link: NotRequired[ShareLink | None]

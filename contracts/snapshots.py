@@ -7,11 +7,18 @@ from contracts.message import Message, Time
 
 
 class Part(Message):
-    """An object of labels in the native format, joined by commas. `size` in bytes."""
+    """Labels in the native format, joined by commas: `size` bytes of an object, from `offset` on.
+
+    Before them, from the second part on, stands the comma that joins them to the part before: so the objects of all
+    parts, one behind the other, are what a native document has between its brackets.
+    """
 
     key: str
     labels: int
     size: int
+    offset: int = 0
+    objects: int | None = None
+    crc32: int | None = None  # of the object, `offset` bytes included
 
 
 class Manifest(Message):

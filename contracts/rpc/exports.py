@@ -30,8 +30,9 @@ class NewShareLink(ShareLink):
 
 
 class Export(Message):
-    """A label export. `labels` and `objects` are in it, known once its snapshot stands; `size` in bytes and `sha256`
-    are its file's. `failure`: why there is none. `link`: the share link that stands.
+    """A label export. `labels` and `objects` are in it, known once its snapshot stands. `size` in bytes, `sha256` and
+    `crc32` in hexadecimal digits are its file's; a large one, which the store puts together, has no sha256. `failure`:
+    why there is none. `link`: the share link that stands.
     """
 
     id: UUID
@@ -44,6 +45,7 @@ class Export(Message):
     objects: int | None = None
     size: int | None = None
     sha256: str | None = None
+    crc32: str | None = None
     failure: str | None = None
     created_by: UUID
     created_at: Time

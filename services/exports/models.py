@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
+from chassis import multiparts
 from chassis.tables import attach
 
 
@@ -22,6 +23,7 @@ class Base(DeclarativeBase):
 
 
 attach(Base.metadata)
+multiparts.attach(Base.metadata)
 
 
 class ExportRow(Base):
@@ -44,7 +46,8 @@ class ExportRow(Base):
     labels: Mapped[int | None]
     objects: Mapped[int | None] = mapped_column(sa.BigInteger)
     size: Mapped[int | None] = mapped_column(sa.BigInteger)  # bytes
-    sha256: Mapped[str | None]
+    sha256: Mapped[str | None]  # of a file that was not put together by the store
+    crc32: Mapped[int | None] = mapped_column(sa.BigInteger)
     failure: Mapped[str | None]
     version: Mapped[int]
     created_by: Mapped[UUID]

@@ -1,9 +1,16 @@
 """What this service sweeps (chassis.sweeper)."""
 
 from chassis.database import Database
+from chassis.logs import get_logger
+from chassis.multiparts import LONGEST, Uploads
+from chassis.objects import ObjectStore
 from services.exports.handlers import sharing
+
+log = get_logger()
 
 
 def sweep(database: Database) -> None:
     """Sweep once."""
     sharing.forget_visits(database)
+    if aborted := Uploads(database).abort(ObjectStore.shared(), older_than=LONGEST):
+        log.info("uploads that nobody went on with", aborted=aborted)

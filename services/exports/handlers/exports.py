@@ -18,6 +18,7 @@ from chassis import failed, outbox, paging
 from chassis.copies import take_newer
 from chassis.database import Database
 from chassis.ids import new_id
+from chassis.multiparts import Uploads
 from chassis.objects import ObjectStore
 from contracts.body import Specification
 from contracts.enums import ExportFormat, JobState
@@ -181,6 +182,7 @@ def clear_away(database: Database, event: ExportChanged | ExportReady) -> None:
     if row is None or (row.deleted_at is None and row.state not in domain.ENDED):
         return
     store = ObjectStore.shared()
+    Uploads(database).abort(store, f"exports/{row.id}/")
     store.delete_prefix(f"snapshots/{row.id}/")
     if row.deleted_at is not None:
         store.delete_prefix(f"exports/{row.id}/")
@@ -212,7 +214,8 @@ class Assembled:
     """A file that stands: its size in bytes, and what is in it."""
 
     size: int
-    sha256: str
+    sha256: str | None
+    crc32: int | None
     labels: int
     objects: int
 
@@ -241,7 +244,7 @@ def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | P
     if isinstance(outcome, Problem):
         _end(session, row, JobState.FAILED, failure=outcome.detail or outcome.title)
     else:
-        row.size, row.sha256 = outcome.size, outcome.sha256
+        row.size, row.sha256, row.crc32 = outcome.size, outcome.sha256, outcome.crc32
         row.labels, row.objects = outcome.labels, outcome.objects
         _end(session, row, JobState.DONE)
     return True
@@ -340,6 +343,7 @@ def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
         objects=row.objects,
         size=row.size,
         sha256=row.sha256,
+        crc32=None if row.crc32 is None else f"{row.crc32:08x}",
         failure=row.failure,
         created_by=row.created_by,
         created_at=row.created_at,

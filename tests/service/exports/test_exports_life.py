@@ -1,12 +1,12 @@
 """An export's life on real servers: asked for, assembled, downloaded, deleted; repeated and overtaken at any point."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from chassis import outbox
 from chassis.database import Database
 from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
+from chassis.multiparts import multipart_uploads
 from chassis.objects import ObjectStore
 from chassis.tables import outbox as outbox_table
 from contracts.body import ObjectClass, Specification
@@ -118,8 +119,10 @@ class Desk:
         for number, labels in enumerate(parts):
             data = b",".join(labels)
             key = f"snapshots/{export_id}/{number}"
-            self.store.put(key, data)
-            written.append(Part(key=key, labels=len(labels), size=len(data)))
+            lead = b"," if number else b""
+            self.store.put(key, lead + data)
+            crc = crc32(lead + data)
+            written.append(Part(key=key, labels=len(labels), size=len(data), offset=len(lead), crc32=crc))
         manifest = Manifest(
             project_id=self.project_id,
             snapshot_id=export_id,
@@ -197,7 +200,7 @@ def test_from_the_asking_to_the_file(desk: Desk) -> None:
     done = desk.get(asked.id)
     assert (done.state, done.labels, done.objects, done.failure) == (JobState.DONE, 3, 5, None)
     response = desk.download(asked.id)
-    assert (len(response.content), hashlib.sha256(response.content).hexdigest()) == (done.size, done.sha256)
+    assert (len(response.content), f"{crc32(response.content):08x}") == (done.size, done.crc32)
     assert 'filename="My _cells_.json"' in response.headers["content-disposition"]
     assert response.json() == {
         "format": "labelyard",
@@ -235,7 +238,10 @@ def test_a_large_export_comes_together_from_its_parts(desk: Desk) -> None:
     desk.assemble(asked.id)
     response = desk.download(asked.id)
     assert len(response.json()["labels"]) == 40
-    assert hashlib.sha256(response.content).hexdigest() == desk.get(asked.id).sha256
+    done = desk.get(asked.id)
+    assert (done.size, done.sha256, done.crc32) == (len(response.content), None, f"{crc32(response.content):08x}")
+    with desk.database.session() as session:
+        assert session.execute(sa.select(multipart_uploads)).all() == []
 
 
 def test_repeated_deliveries_change_nothing(desk: Desk) -> None:

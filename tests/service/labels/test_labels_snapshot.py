@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 from uuid import UUID
+from zlib import crc32
 
 import pytest
 
@@ -52,13 +53,14 @@ def told(desk: Desk, kind: type[Any], snapshot_id: UUID) -> Any:
 def read(desk: Desk, snapshot_id: UUID) -> tuple[Manifest, list[native.Label]]:
     manifest = Manifest.model_validate_json(desk.store.get(told(desk, SnapshotCompleted, snapshot_id).manifest))
     parts = [desk.store.get(part.key) for part in manifest.parts]
-    assert [len(part) for part in parts] == [part.size for part in manifest.parts]
+    assert [(len(data), crc32(data)) for data in parts] == [(p.offset + p.size, p.crc32) for p in manifest.parts]
     project = {"id": str(desk.project_id), "name": "", "specification": {}}
-    document = native.header(project, manifest.taken_at) + native.SEPARATOR.join(parts) + native.FOOTER
+    document = native.header(project, manifest.taken_at) + b"".join(parts) + native.FOOTER
     found = list(native.read(io.BytesIO(document)))
     entries = [entry for entry in found if isinstance(entry, native.Label)]
     assert entries == found
     assert sum(part.labels for part in manifest.parts) == manifest.labels == len(entries)
+    assert sum(part.objects or 0 for part in manifest.parts) == manifest.objects
     assert sum(len(entry.objects) for entry in entries) == manifest.objects
     return manifest, entries
 
@@ -113,7 +115,6 @@ def test_an_empty_project_has_an_empty_snapshot(desk: Desk) -> None:
 
 def test_what_changes_meanwhile_is_not_in_it(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "PART_BYTES", 1)
-    monkeypatch.setattr(snapshot, "ROWS", 1)
     ids = sorted(desk.labels(3))
     changed = []
 
