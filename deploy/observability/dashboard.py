@@ -142,6 +142,7 @@ ROWS: dict[str, tuple[Panel, ...]] = {
     "Exports": (
         Panel("Exports under way", "short", {"max by (state) (labelyard_exports_open)": "{{state}}"}),
         Panel("Age of the oldest", "s", {"max(labelyard_exports_oldest_seconds)": "oldest"}),
+        Panel("Bytes through export workers", "Bps", {"sum(rate(labelyard_export_bytes_through_total[5m]))": "bytes"}),
     ),
 }
 
