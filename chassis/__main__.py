@@ -68,8 +68,10 @@ def main(arguments: list[str]) -> None:
             topology.declare()
             objects.ObjectStore.shared().make_bucket()
         case ["tell", *services]:
-            _configure("tell")
             from chassis.restoring import tell_again
+            from chassis.settings import SERVICES
+
+            _configure("tell", issuers=services or SERVICES)
 
             _for_each(services, lambda service: print(f"{service}: {tell_again(service)} events"))
         case _:

@@ -258,21 +258,24 @@ class EventConsumer:
         """For whom an order is given, None for a fact; Distrusted unless its producer has signed it.
 
         What a service orders of itself stands in its database, and its handler does that and no more: such an order
-        only reminds, and is taken unsigned, too.
+        only reminds, and is taken for nobody where it is not signed well.
         """
         event = envelope.data
         if not event.order:
             return None
         try:
-            if envelope.passport is not None:
-                claims = principals.check(envelope.passport, envelope.digest)
-                if claims.issuer == event.producer():
-                    return claims
+            if envelope.passport is None:
+                if settings().principals == "accepted":
+                    return None
+                raise principals.Distrusted("nobody has signed the order")
+            claims = principals.check(envelope.passport, envelope.digest)
+            if claims.issuer != event.producer():
                 raise principals.Distrusted(f"{claims.issuer} does not give such orders")
-            if event.producer() == self.subscription.service or settings().principals == "accepted":
-                return None
-            raise principals.Distrusted("nobody has signed the order")
+            return claims
         except principals.Distrusted as fault:
+            if event.producer() == self.subscription.service:
+                log.info("reminder of nobody", queue=self.subscription.queue, type=event.type, reason=str(fault))
+                return None
             metrics.distrusted.labels("event", event.type, "bad_principal").inc()
             log.warning("order refused", queue=self.subscription.queue, type=event.type, reason=str(fault))
             raise

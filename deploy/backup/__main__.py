@@ -11,7 +11,7 @@ from pathlib import Path
 
 from kombu.exceptions import OperationalError
 
-from chassis import logs, topology
+from chassis import logs, principals, topology
 from chassis.broker import CONNECTION_ERRORS, OLD_DEAD_LETTERS, connect, dead_letters
 from chassis.migrations import upgrade
 from chassis.objects import ObjectStore
@@ -55,6 +55,7 @@ def restore(folder: Path, replace: bool) -> None:
     if sha256_of(folder / objects.LIST) != manifest.objects_sha256:
         raise BackupError(f"{folder / objects.LIST} is not as it was written: its SHA-256 differs")
     databases.program("pg_restore")
+    principals.require(*SERVICES)  # they will tell again what they had ordered
     store = ObjectStore.shared()
     store.make_bucket()
     _make_empty(store, replace)

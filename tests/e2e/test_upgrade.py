@@ -136,11 +136,12 @@ def _git(*arguments: str) -> str | None:
 
 
 @contextmanager
-def in_place_of(system: System, name: str, code: Path) -> Iterator[None]:
-    """Run an older version's process where today's would stand."""
+def in_place_of(system: System, name: str, code: Path, **told: str) -> Iterator[None]:
+    """Run another version's process where today's would stand, or today's with other settings."""
     (process,) = [each for each in PROCESSES if each.name == name]
     port = system.state.port(f"old {name}")
-    environment = system.process_environment() | {"LABELYARD_HEALTH_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    own = {"LABELYARD_HEALTH_PORT": str(port), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment = system.process_environment() | own | told
     system.stop(name)
     with subprocess.Popen([sys.executable, "-m", "chassis", *process.arguments], cwd=code, env=environment) as old:
         try:
@@ -161,9 +162,16 @@ def _answers(port: int) -> None:
     assert status == 200
 
 
-@pytest.mark.parametrize("name", ["labels", "projector"])
-def test_a_process_of_the_version_before_works_beside_todays(system: System, previous: Path, name: str) -> None:
-    with in_place_of(system, name, previous), make_team(system, images=2) as team:
+@pytest.mark.parametrize(("name", "asked"), [("labels", ("members", "projects")), ("projector", ())])
+def test_a_process_of_the_version_before_works_beside_todays(
+    system: System, previous: Path, name: str, asked: tuple[str, ...]
+) -> None:
+    """The version before signed nothing: whom it asks is told to accept that (docs/operators/upgrade.md)."""
+    with ExitStack() as stack:
+        for each in asked:
+            stack.enter_context(in_place_of(system, each, REPOSITORY, LABELYARD_PRINCIPALS="accepted"))
+        stack.enter_context(in_place_of(system, name, previous))
+        team = stack.enter_context(make_team(system, images=2))
         lena, (label, other) = team.people["lena"], team.labels
         assigned = team.manager.assign(team.id, label, lena.id)
         lena.api.save_body(team.id, label, assigned["version"], body([team.class_ids["cell"]]))
