@@ -30,7 +30,7 @@ from contracts.rpc import Command
 
 log = get_logger()
 
-REFUSALS = frozenset({"bad_credentials", "forbidden"})
+REFUSALS = frozenset({"bad_credentials", "forbidden", "no_account", "email_unverified"})
 """What is refused as one of these is recorded too. Not `rate_limited`: that would be a row for whoever likes."""
 
 SIDE_BYTES = 16 * 1024

@@ -135,6 +135,24 @@ class Settings(BaseSettings):
     """
     mail_from: str = Field(default="Labelyard <labelyard@localhost>", max_length=400)
     """Whom mails come from."""
+    password_sign_in: bool = True
+    """Whether passwords sign in. If not, only single sign-on does, and access tokens go on."""
+    oidc_issuer: str | None = Field(
+        default=None, pattern=r"^(https://[^/?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?)(/[^?#]*)?$"
+    )
+    """The identity provider of single sign-on (OpenID Connect), as it writes itself; None: there is none."""
+    oidc_client_id: str | None = None
+    """Who we are at the provider. With an issuer, the gateway needs it."""
+    oidc_client_secret: SecretStr | None = None
+    """The secret of the same."""
+    oidc_name: str = Field(default="Single sign-on", min_length=1, max_length=100)
+    """What people call the provider: it stands on the button."""
+    oidc_scopes: str = Field(default="openid email profile", pattern=r"^openid( \S+)*$")
+    """What the provider is asked to tell of somebody: `openid` first."""
+    oidc_provision: bool = False
+    """Whether somebody whom the provider knows and we do not gets an account, as a plain member."""
+    oidc_domains: str = ""
+    """The domains that mail addresses of such accounts may have, with commas between; none: any."""
 
     @field_validator("smtp_url")
     @classmethod
@@ -180,8 +198,13 @@ class Settings(BaseSettings):
 
     def require(self, field: str) -> str:
         """The value of a setting that this process can't do without; ends the process if it isn't set."""
-        value: str | None = getattr(self, field)
-        return value or _missing(field)
+        value: str | SecretStr | None = getattr(self, field)
+        return (value.get_secret_value() if isinstance(value, SecretStr) else value) or _missing(field)
+
+    @property
+    def oidc_mail_domains(self) -> frozenset[str]:
+        """The domains of `oidc_domains`, as mail addresses are compared."""
+        return frozenset(each.strip().casefold() for each in self.oidc_domains.split(",") if each.strip())
 
     @property
     def stream_cap(self) -> int:

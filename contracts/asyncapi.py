@@ -28,6 +28,7 @@ from contracts.events import (
     ImportRequested,
     LabelChanged,
     MembershipChanged,
+    PasswordResetRequested,
     PrincipalChanged,
     ProjectChanged,
     ProjectDeleted,
@@ -42,6 +43,7 @@ PATH = Path(__file__).with_name("asyncapi.json")
 
 QUEUES: Final[Mapping[str, tuple[type[EventData], ...]]] = {
     "members.events.v1": (ProjectDeleted, ProjectRestored),
+    "members.mail.v1": (PasswordResetRequested,),
     "projects.clearing.v1": (GuidelineChanged,),
     "labels.events.v1": (ProjectChanged, ProjectDeleted, ProjectRestored, MembershipChanged),
     "labels.verify.v1": (AssetsCompleted,),

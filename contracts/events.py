@@ -106,6 +106,15 @@ class PrincipalChanged(EventData):
     revoked_tokens: tuple[UUID, ...] = ()
 
 
+class PasswordResetRequested(EventData):
+    """Somebody forgot a password, or says so: the link is made when the mail is sent, so that nobody reads it here."""
+
+    type = "members.password_reset.requested.v1"
+    order = True
+
+    reset_id: UUID
+
+
 class MembershipChanged(EventData):
     """A user's role in a project is now this; None: not a member."""
 

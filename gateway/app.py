@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chassis import context, metrics, tracing
 from chassis.logs import get_logger
-from gateway import docs, openapi, problems
+from gateway import docs, openapi, pages, problems
 from gateway.address import client_address
 from gateway.asker import Asker
 from gateway.calls import DEADLINE
@@ -46,6 +46,7 @@ def create_app(parts: Gateway) -> Flask:
             app.add_url_rule(route.rule, route.name, _view(route, parts), methods=[route.method])
     app.register_blueprint(docs.blueprint(openapi.document(GROUPS)))
     app.register_blueprint(shared)
+    app.register_blueprint(pages.blueprint())
     return app
 
 

@@ -15,10 +15,11 @@ from contracts.rpc.projects import Project
 
 @dataclass(frozen=True)
 class Credentials:
-    """A session's cookie or a bearer token, as it was sent. The secret shows in no log."""
+    """A session's cookie or a bearer token, as it was sent, and from where. The secret shows in no log."""
 
     kind: Literal["session", "token"]
     secret: str = field(repr=False)
+    address: str | None = field(default=None, compare=False)
 
     @property
     def key(self) -> str:

@@ -91,6 +91,55 @@ class LoginBody(Strict):
     password: str = Field(max_length=1000)
 
 
+class ResetRequestBody(Strict):
+    email: str = Field(max_length=320)
+
+
+class ResetBody(Strict):
+    """`token`: what stands in the link behind `#`. `end_other_sessions`: sign out everywhere, which a reset is for."""
+
+    token: str = Field(min_length=1, max_length=200)
+    new_password: str = Field(min_length=8, max_length=1000)
+    end_other_sessions: bool = True
+
+
+class ResetLink(Message):
+    """A link by which a user's password can be set once; `url` only in the answer that made it."""
+
+    url: str | None
+    expires_at: Time
+
+
+class SignOnOffer(Message):
+    """Single sign-on: what people call it, and where it begins."""
+
+    name: str
+    path: str
+
+
+class SignInOffer(Message):
+    """How one may sign in here. `password_reset`: a forgotten password can be set by mail."""
+
+    password: bool
+    password_reset: bool
+    sign_on: SignOnOffer | None
+
+
+class SignOnQuery(Strict):
+    """`return_to`: the path on this host where the browser goes when it is signed in."""
+
+    return_to: str = Field(default="/", max_length=500, pattern=r"^/([!-.0-\[\]-~][!-\[\]-~]*)?$")
+
+
+class SignOnAnswerQuery(Message):
+    """What the identity provider sends the browser back with; more than this is left aside."""
+
+    state: str = Field(min_length=1, max_length=500)
+    code: str | None = Field(default=None, min_length=1, max_length=4000)
+    iss: str | None = Field(default=None, max_length=1000)
+    error: str | None = Field(default=None, max_length=200)
+
+
 class PasswordBody(Strict):
     """`end_other_sessions`: all but the one that asks; access tokens stay as they are."""
 

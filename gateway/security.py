@@ -22,6 +22,7 @@ from contracts.permissions import (
 from contracts.principals import Claims
 from contracts.rpc.members import GetRole, Principal, ResolveSession, ResolveToken
 from contracts.rpc.projects import GetProject, Project
+from gateway.address import client_address
 from gateway.asker import Asker, Credentials, known_of
 from gateway.cache import Cache
 from gateway.calls import Calls
@@ -39,11 +40,11 @@ def credentials_of(request: Request) -> Credentials | None:
     """What `request` signs in with: the bearer token, or else the cookie; None without either."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret.strip():
-        return Credentials("token", secret.strip())
+        return Credentials("token", secret.strip(), client_address(request))
     if scheme:
         raise Problem("unauthenticated", "Authorization must be: Bearer, and a token.")
     cookie = request.cookies.get(COOKIE)
-    return Credentials("session", cookie) if cookie else None
+    return Credentials("session", cookie, client_address(request)) if cookie else None
 
 
 class Security:
@@ -118,11 +119,14 @@ class Security:
 
     def principal(self, credentials: Credentials, *, reading: bool) -> Principal:
         """Whom `credentials` stand for."""
-        question = ResolveSession if credentials.kind == "session" else ResolveToken
+        secret, address = credentials.secret, credentials.address
+        question = (
+            ResolveSession(secret=secret, address=address)
+            if credentials.kind == "session"
+            else ResolveToken(secret=secret)
+        )
         principal = self._principals.get(
-            credentials.key,
-            lambda deadline: self._call(question(secret=credentials.secret), deadline),
-            reading=reading,
+            credentials.key, lambda deadline: self._call(question, deadline), reading=reading
         )
         assert principal is not None
         if principal.expires_at is not None and principal.expires_at <= datetime.now(UTC):

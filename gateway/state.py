@@ -20,6 +20,7 @@ from contracts.events import (
     ProjectRestored,
 )
 from gateway.calls import Calls
+from gateway.identity_provider import IdentityProvider
 from gateway.live import Hub
 from gateway.security import Security
 
@@ -33,6 +34,9 @@ HEARD = (
     CountersChanged,
 )
 """The events that every gateway process listens to."""
+
+SIGN_ONS = 8
+"""Sign-ons at a time that wait for the identity provider."""
 
 LOGINS = 8
 """Sign-ins at a time. Each costs the members service a slow hash on purpose, and a storm must not take all threads."""
@@ -64,6 +68,8 @@ class Gateway:
     security: Security
     hub: Hub
     logins: Slots
+    sign_ons: Slots
+    identity_provider: IdentityProvider | None
     waits: Slots  # requests that may hold a thread until assets are verified
 
     def heard(self, event: EventData) -> None:
@@ -90,6 +96,8 @@ def build(settings: Settings) -> Gateway:
             settings.stream_heartbeat,
         ),
         logins=Slots(LOGINS),
+        sign_ons=Slots(SIGN_ONS),
+        identity_provider=IdentityProvider.of(settings),
         waits=Slots(max(1, settings.gateway_threads // 4)),
     )
 

@@ -51,10 +51,16 @@ class Session(Message):
 
 
 class SessionEntry(Message):
-    """A session that has not ended. `device` is what it called itself; `last_used_at` is right to the hour."""
+    """A session that has not ended. `device` is what it called itself, `device_name` the same for people to read.
+
+    `last_used_at` is right to the hour: it was used then, and at most an hour longer. `address`: the network address
+    that it was used from last, at most half a minute old, or null where that is not known.
+    """
 
     id: UUID
     device: str
+    device_name: str
+    address: str | None = None
     created_at: Time
     last_used_at: Time
     expires_at: Time
@@ -89,6 +95,21 @@ class TokenPage(Message):
 
     items: tuple[Token, ...]
     next: str | None = None
+
+
+class PasswordReset(Message):
+    """A link by which a user's password can be set, once; `secret` only in the answer that made it."""
+
+    user: User
+    expires_at: Time
+    secret: str | None = Field(default=None, repr=False)
+
+
+class SignInMethods(Message):
+    """`password`: whether passwords are taken; `reset_by_mail`: whether a forgotten one can be set anew by mail."""
+
+    password: bool
+    reset_by_mail: bool
 
 
 class Member(Message):
@@ -194,12 +215,76 @@ class ChangePassword(Command[Nothing]):
     device_secret: str | None = Field(default=None, max_length=100, repr=False)
 
 
+class RequestPasswordReset(Command[Nothing]):
+    """Have a link mailed by which a password can be set. Whether anybody has the address makes no difference.
+
+    Too many of them from one network `address`, or for one mail address, are `rate_limited`; `unsupported` where no
+    mail server is set up.
+    """
+
+    right = Only.GATEWAY
+
+    email: str = Field(max_length=320)
+    address: str | None = Field(default=None, max_length=100)
+
+
+class CreatePasswordReset(Command[PasswordReset]):
+    """Make such a link for a user, to hand over some other way; not for somebody above the `actor`."""
+
+    right = Permission.MANAGE_TEAM
+
+    user_id: UUID
+    actor: UUID
+
+
+class CompletePasswordReset(Command[Nothing]):
+    """Set the password of the user that a link was made for; `bad_link` if it is worth nothing (any more).
+
+    With `end_sessions` all their sessions end, and none of their devices is known any more.
+    """
+
+    right = Only.GATEWAY
+
+    secret: str = Field(max_length=200, repr=False)
+    new_password: str = Field(min_length=8, max_length=1000, repr=False)
+    end_sessions: bool = True
+
+
+class SignOn(Command[Session]):
+    """Sign in somebody whom the identity provider has named: `subject` is who they are at `issuer`.
+
+    Who comes for the first time is the user with that mail address, if `email_verified`; where there is none, a new
+    one is made if the installation says so. Otherwise `no_account`, or `email_unverified`.
+    """
+
+    right = Only.GATEWAY
+
+    issuer: str = Field(max_length=1000)
+    subject: str = Field(min_length=1, max_length=255)
+    email: str | None = Field(default=None, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")
+    email_verified: bool = False
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    device: str = Field(default="", max_length=400)
+    address: str | None = Field(default=None, max_length=100)
+    device_secret: str | None = Field(default=None, max_length=100, repr=False)
+
+
+class GetSignInMethods(Query[SignInMethods]):
+    """How people may sign in here, as far as this service has a say in it."""
+
+    right = Only.GATEWAY
+
+
 class ResolveSession(Query[Principal]):
-    """Whom a cookie's secret stands for; `unauthenticated` if nobody any more."""
+    """Whom a cookie's secret stands for; `unauthenticated` if nobody any more.
+
+    `address` is where it is used from now: it is remembered with the session.
+    """
 
     right = Only.GATEWAY
 
     secret: str = Field(repr=False)
+    address: str | None = Field(default=None, max_length=100)
 
 
 class ResolveToken(Query[Principal]):

@@ -14,11 +14,15 @@ from gateway.routes import (
     members,
     overview,
     projects,
+    resets,
+    sign_on,
 )
 from gateway.routing import Group
 
 GROUPS: tuple[Group, ...] = (
     account.group,
+    sign_on.group,
+    resets.group,
     projects.group,
     overview.group,
     guidelines.group,

@@ -1,14 +1,10 @@
 """Signing in and out, and one's own account: sessions, password, tokens."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from uuid import UUID
 
 from flask import after_this_request, request
-from flask.wrappers import Response
 
-from chassis.logs import get_logger
 from contracts.errors import Problem
 from contracts.permissions import Permission
 from contracts.rpc.members import (
@@ -27,17 +23,12 @@ from contracts.rpc.members import (
 )
 from gateway.address import client_address
 from gateway.asker import Asker
-from gateway.routing import PREFIX, Access, Group
+from gateway.routing import Access, Group
 from gateway.schemas import LoginBody, PageQuery, PasswordBody, TokenBody
-from gateway.security import COOKIE, DEVICE_COOKIE
-from gateway.state import busy, gateway
+from gateway.sign_in import device, device_secret, drop_session, keep_session, one_password
+from gateway.state import gateway
 
 group = Group("account", "Sign in and out; one's own sessions, password and personal access tokens")
-
-log = get_logger()
-
-DEVICE_COOKIE_LIFE = timedelta(days=400)
-"""As long as browsers keep a cookie at most; the members service forgets a device sooner."""
 
 
 @group.route("POST", "/auth/login", Access.PUBLIC)
@@ -46,40 +37,20 @@ def login(body: LoginBody) -> Principal:
 
     Send the `csrf_token` of the answer as `X-CSRF-Token` with everything that changes something. After too many
     wrong passwords the answer is `rate_limited`; a second cookie tells the devices that others do not hold up.
+    Where passwords are not taken: `password_sign_in_off`.
     """
-    with _one_password("people sign in"):
+    with one_password("people sign in"):
         session = gateway().calls(
             Login(
                 email=body.email,
                 password=body.password,
-                device=request.headers.get("User-Agent", "")[:400],
+                device=device(),
                 address=client_address(request),
-                device_secret=_device_secret(),
+                device_secret=device_secret(),
             )
         )
 
-    @after_this_request
-    def set_cookies(response: Response) -> Response:
-        response.set_cookie(
-            COOKIE,
-            session.secret,
-            expires=session.principal.expires_at,
-            httponly=True,
-            samesite="Lax",
-            secure=_is_https(),
-        )
-        if session.device_secret is not None:
-            response.set_cookie(
-                DEVICE_COOKIE,
-                session.device_secret,
-                max_age=DEVICE_COOKIE_LIFE,
-                path=PREFIX,
-                httponly=True,
-                samesite="Lax",
-                secure=_is_https(),
-            )
-        return response
-
+    after_this_request(lambda response: keep_session(response, session))
     return session.principal
 
 
@@ -91,10 +62,7 @@ def logout(asker: Asker, key: str) -> None:
         gateway().calls(Logout(session_id=asker.principal.session_id, idempotency_key=key))
         gateway().security.drop_credentials(asker.credentials)
 
-    @after_this_request
-    def clear_cookie(response: Response) -> Response:
-        response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=_is_https())
-        return response
+    after_this_request(drop_session)
 
 
 @group.route("GET", "/me", Access.SELF)
@@ -108,7 +76,7 @@ def me(asker: Asker) -> Principal:
 def change_password(asker: Asker, body: PasswordBody, key: str) -> None:
     """Change one's password; a wrong present one is `bad_credentials`, too many of them are `rate_limited`."""
     assert asker.principal is not None
-    with _one_password("passwords are checked"):
+    with one_password("passwords are checked"):
         gateway().calls(
             ChangePassword(
                 user_id=asker.user_id,
@@ -116,7 +84,7 @@ def change_password(asker: Asker, body: PasswordBody, key: str) -> None:
                 new_password=body.new_password,
                 end_other_sessions=body.end_other_sessions,
                 session_id=asker.principal.session_id,
-                device_secret=_device_secret(),
+                device_secret=device_secret(),
                 idempotency_key=key,
             )
         )
@@ -173,32 +141,9 @@ def revoke_token(asker: Asker, token_id: UUID, key: str) -> None:
     gateway().security.drop_user(asker.user_id)
 
 
-@contextmanager
-def _one_password(what: str) -> Iterator[None]:
-    """Room for one slow hash, in the block; who guesses wrong in it is in the log with their address."""
-    with gateway().logins.one() as free:
-        if not free:
-            raise busy(what)
-        try:
-            yield
-        except Problem as problem:
-            if problem.code in ("bad_credentials", "rate_limited"):
-                log.warning("password refused", code=problem.code, address=client_address(request))
-            raise
-
-
-def _device_secret() -> str | None:
-    secret = request.cookies.get(DEVICE_COOKIE, "")
-    return secret if 0 < len(secret) <= 100 else None
-
-
 def _end_of_token(maker: Principal, wanted: datetime | None) -> datetime | None:
     if maker.token_id is None or maker.expires_at is None:
         return wanted
     if wanted is not None and wanted > maker.expires_at:
         raise Problem("forbidden", "A token can't make one that outlives it.")
     return wanted or maker.expires_at
-
-
-def _is_https() -> bool:
-    return gateway().settings.public_url.startswith("https://")

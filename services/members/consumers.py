@@ -1,12 +1,14 @@
 """Which events this service takes."""
 
 from chassis.consumer import Subscription
-from contracts.events import ProjectDeleted, ProjectRestored
-from services.members.handlers import memberships
+from contracts.events import PasswordResetRequested, ProjectDeleted, ProjectRestored
+from services.members.handlers import memberships, resets
 
 SUBSCRIPTIONS = (
     Subscription(
         "members.events.v1",
         {ProjectDeleted: memberships.project_deleted, ProjectRestored: memberships.project_restored},
     ),
+    # a mail server takes its time: nothing else waits for it
+    Subscription("members.mail.v1", {PasswordResetRequested: resets.send}, prefetch=1, own_transactions=True),
 )

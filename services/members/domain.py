@@ -24,11 +24,53 @@ DEVICE_LIFE: Final = timedelta(days=180)
 DEVICES_KNOWN: Final = 100
 """How many devices of one user are remembered: those that were used last."""
 
+RESET_LIFE: Final = timedelta(hours=1)
+"""How long a link that sets a password is worth something."""
+
 TOKEN_PREFIX: Final = "ly_"  # noqa: S105  # no secret, the sign of one
 """Personal access tokens start so: people and secret scanners see what they have found."""
 
 OWN_TOKEN_LENGTH: Final = 43
 """The least length of a token secret that an operator brings along: what 256 random bits take in base64."""
+
+
+_BROWSERS: Final = (  # the first that occurs: most call themselves by their forebears' names too
+    ("labelyard", "Labelyard's command line"),
+    ("Edg", "Edge"),
+    ("OPR/", "Opera"),
+    ("Vivaldi/", "Vivaldi"),
+    ("SamsungBrowser/", "Samsung Internet"),
+    ("Firefox/", "Firefox"),
+    ("FxiOS/", "Firefox"),
+    ("CriOS/", "Chrome"),
+    ("HeadlessChrome/", "Chrome without a window"),
+    ("Chromium/", "Chromium"),
+    ("Chrome/", "Chrome"),
+    ("Safari/", "Safari"),
+    ("curl/", "curl"),
+    ("python-", "a Python program"),
+)
+_SYSTEMS: Final = (
+    ("iPhone", "an iPhone"),
+    ("iPad", "an iPad"),
+    ("Android", "Android"),
+    ("CrOS", "ChromeOS"),
+    ("Windows", "Windows"),
+    ("Macintosh", "a Mac"),
+    ("Linux", "Linux"),
+)
+
+
+def device_name(user_agent: str) -> str:
+    """A device in words, of what it calls itself: browser and system, the first words, or "unknown".
+
+    Only for people to recognise their own by: whoever wants to calls itself anything.
+    """
+    browser = next((name for sign, name in _BROWSERS if sign in user_agent), None)
+    system = next((name for sign, name in _SYSTEMS if sign in user_agent), None)
+    if browser and system:
+        return f"{browser} on {system}"
+    return browser or system or user_agent[:40].strip() or "unknown"
 
 
 def email_key(email: str) -> str:
@@ -122,6 +164,13 @@ BY_PASSWORD_CHANGE: Final = Bucket(10, timedelta(minutes=10))
 """The present password, asked of somebody who is signed in."""
 
 
+RESETS_BY_ADDRESS: Final = Bucket(20, timedelta(minutes=1))
+"""Requests for links that set a password, from one network address."""
+
+RESETS_BY_ACCOUNT: Final = Bucket(5, timedelta(minutes=10))
+"""The same for one account, wherever from: nobody's mail box is filled, and a link lives long enough to be used."""
+
+
 def sign_in_guards(account: str, address: str | None, device_secret: str | None) -> Mapping[bytes, Bucket]:
     """The buckets that a sign-in must take a guess of, by what they are remembered under.
 
@@ -141,6 +190,14 @@ def sign_in_guards(account: str, address: str | None, device_secret: str | None)
 def password_change_guards(user_id: str) -> Mapping[bytes, Bucket]:
     """The same for a change of password."""
     return {_guard("password change", user_id): BY_PASSWORD_CHANGE}
+
+
+def reset_guards(account: str, address: str | None) -> Mapping[bytes, Bucket]:
+    """The same for a request for a link that sets a password; no sign-in is held up by these."""
+    guards = {_guard("reset of account", account): RESETS_BY_ACCOUNT}
+    if address is not None:
+        guards[_guard("resets from address", network(address))] = RESETS_BY_ADDRESS
+    return guards
 
 
 def network(address: str) -> str:

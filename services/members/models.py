@@ -31,7 +31,7 @@ class UserRow(Base):
     email: Mapped[str]
     email_key: Mapped[str]  # what addresses are compared by: domain.email_key
     name: Mapped[str]
-    password_hash: Mapped[str]  # argon2id, with its salt and parameters
+    password_hash: Mapped[str]  # argon2id, with its salt and parameters; empty: no password signs in
     team_role: Mapped[TeamRole] = mapped_column(word(TeamRole))
     state: Mapped[UserState] = mapped_column(word(UserState))
     version: Mapped[int] = mapped_column(sa.BigInteger)
@@ -53,6 +53,7 @@ class SessionRow(Base):
     device: Mapped[str]
     created_at: Mapped[datetime]
     last_used_at: Mapped[datetime]  # to the hour
+    address: Mapped[str | None]  # the network address that it was used from last
     expires_at: Mapped[datetime]
 
 
@@ -86,6 +87,39 @@ class KnownDeviceRow(Base):
     secret_hash: Mapped[bytes] = mapped_column(primary_key=True)
     user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"), primary_key=True)
     expires_at: Mapped[datetime]
+
+
+class PasswordResetRow(Base):
+    """A link by which a user's password can be set once, or a request for one. It ends by removing the row.
+
+    Where nobody has the address that was typed there is a row all the same, of nobody: it must make no difference.
+    """
+
+    __tablename__ = "password_resets"
+    __table_args__ = (
+        sa.UniqueConstraint("secret_hash", name="password_resets_secret_hash_unique"),
+        sa.Index("password_resets_of_user", "user_id"),
+        sa.Index("password_resets_by_end", "expires_at"),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID | None] = mapped_column(sa.ForeignKey("users.id"))
+    secret_hash: Mapped[bytes | None]  # none until the mail is about to be sent
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    sent_at: Mapped[datetime | None]
+
+
+class IdentityRow(Base):
+    """Who a user is at an identity provider."""
+
+    __tablename__ = "identities"
+    __table_args__ = (sa.UniqueConstraint("user_id", "issuer", name="identities_of_user_unique"),)
+
+    issuer: Mapped[str] = mapped_column(primary_key=True)
+    subject: Mapped[str] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"))
+    created_at: Mapped[datetime]
 
 
 class GuardRow(Base):

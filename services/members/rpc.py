@@ -3,15 +3,21 @@
 from eventlet import tpool
 from sqlalchemy.orm import Session as Transaction
 
+from chassis import mail
 from chassis.rpc.server import Service, rpc
+from chassis.settings import settings
+from contracts.errors import Problem
 from contracts.rpc import Nothing
 from contracts.rpc.members import (
     AddMember,
     ChangeMember,
     ChangePassword,
+    CompletePasswordReset,
     CountRoles,
+    CreatePasswordReset,
     CreateToken,
     GetRole,
+    GetSignInMethods,
     ListMembers,
     ListProjectRoles,
     ListSessions,
@@ -20,9 +26,11 @@ from contracts.rpc.members import (
     Logout,
     Member,
     MemberPage,
+    PasswordReset,
     Principal,
     ProjectRoles,
     RemoveMember,
+    RequestPasswordReset,
     ResolveSession,
     ResolveToken,
     RevokeSession,
@@ -31,10 +39,12 @@ from contracts.rpc.members import (
     RoleCounts,
     Session,
     SessionPage,
+    SignInMethods,
+    SignOn,
     Token,
     TokenPage,
 )
-from services.members.handlers import memberships, sessions, tokens
+from services.members.handlers import identities, memberships, resets, sessions, tokens
 from services.members.passwords import Passwords
 
 
@@ -46,6 +56,7 @@ class Members(Service):
 
     @rpc(transaction=False)
     def login(self, request: Login) -> Session:
+        _passwords_are_taken()
         return sessions.login(
             self.database,
             self.passwords,
@@ -55,6 +66,16 @@ class Members(Service):
             request.address,
             request.device_secret,
         )
+
+    @rpc
+    def sign_on(self, session: Transaction, request: SignOn) -> Session:
+        known = settings()
+        return identities.sign_on(session, request, known.oidc_provision, known.oidc_mail_domains)
+
+    @rpc
+    def get_sign_in_methods(self, session: Transaction, request: GetSignInMethods) -> SignInMethods:
+        passwords = settings().password_sign_in
+        return SignInMethods(password=passwords, reset_by_mail=passwords and mail.configured())
 
     @rpc
     def logout(self, session: Transaction, request: Logout) -> Nothing:
@@ -76,8 +97,34 @@ class Members(Service):
             return self.transact(request, change)
 
     @rpc
+    def request_password_reset(self, session: Transaction, request: RequestPasswordReset) -> Nothing:
+        _passwords_are_taken()
+        if not mail.configured():
+            raise Problem("unsupported", "No mails are sent here: ask an owner or admin of the team for a link.")
+        resets.request(session, request.email, request.address)
+        return Nothing()
+
+    @rpc
+    def create_password_reset(self, session: Transaction, request: CreatePasswordReset) -> PasswordReset:
+        _passwords_are_taken()
+        return resets.create(session, request.user_id, request.actor)
+
+    @rpc(transaction=False)
+    def complete_password_reset(self, request: CompletePasswordReset) -> Nothing:
+        _passwords_are_taken()
+        with self.database.reading() as session:
+            resets.check(session, request.secret)  # who makes up links costs no slow hash
+        password_hash = self.passwords.hash(request.new_password)
+
+        def complete(session: Transaction) -> Nothing:
+            resets.complete(session, request.secret, password_hash, request.end_sessions)
+            return Nothing()
+
+        return self.transact(request, complete)
+
+    @rpc
     def resolve_session(self, session: Transaction, request: ResolveSession) -> Principal:
-        return sessions.resolve_session(session, request.secret)
+        return sessions.resolve_session(session, request.secret, request.address)
 
     @rpc
     def resolve_token(self, session: Transaction, request: ResolveToken) -> Principal:
@@ -127,3 +174,8 @@ class Members(Service):
     @rpc
     def list_members(self, session: Transaction, request: ListMembers) -> MemberPage:
         return memberships.list_members(session, request.project_id, request.role, request.cursor, request.limit)
+
+
+def _passwords_are_taken() -> None:
+    if not settings().password_sign_in:
+        raise Problem("password_sign_in_off")

@@ -1,9 +1,6 @@
 """The kept AsyncAPI document is current and valid, and tells truly who sends and who takes what."""
 
-import hashlib
 import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +13,9 @@ from chassis.topology import subscriptions_of_service
 from contracts import asyncapi
 from contracts.events import EVENTS
 from gateway.state import HEARD
+from tests.npm import installed
 
 HERE = Path(__file__).parent
-INSTALLED = HERE.parents[1] / ".labelyard" / "npm"
 Json = dict[str, Any]
 
 
@@ -31,14 +28,8 @@ def document() -> Json:
 @pytest.fixture(scope="module")
 def official() -> Draft7Validator:
     """AsyncAPI's own schema of version 3.0, from its npm package (pinned in asyncapi/package-lock.json)."""
-    lock = (HERE / "asyncapi" / "package-lock.json").read_bytes()
-    folder = INSTALLED / f"asyncapi-{hashlib.sha256(lock).hexdigest()[:12]}"
-    if not (folder / "complete").exists():
-        shutil.copytree(HERE / "asyncapi", folder, dirs_exist_ok=True)
-        subprocess.run(["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund"], cwd=folder, check=True)
-        (folder / "complete").touch()
-    schema = (folder / "node_modules/@asyncapi/specs/schemas/3.0.0.json").read_text(encoding="utf-8")
-    return Draft7Validator(json.loads(schema))
+    schema = installed(HERE / "asyncapi") / "node_modules/@asyncapi/specs/schemas/3.0.0.json"
+    return Draft7Validator(json.loads(schema.read_text(encoding="utf-8")))
 
 
 def test_the_kept_document_is_current() -> None:

@@ -4,74 +4,30 @@ A second gateway runs beside the system's own. It believes one proxy, so that te
 """
 
 import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
-from deploy.local.state import REPOSITORY
 from deploy.local.system import System
 from gateway.security import COOKIE, DEVICE_COOKIE
 from services.members import domain
-from tests.documented import assert_documented
+from tests.beside import Gateway, gateway_beside
 from tests.e2e.support import eventually
 from tests.team import PASSWORD, Person, client, hire, new_project, new_token, owner_of
 
 AT_ONCE = 10  # seconds: less than any memory or heartbeat of a gateway lasts
 
 
-class Gateway:
-    """The second one. `log` is where it writes."""
-
-    def __init__(self, url: str, log: Path) -> None:
-        self.url = url
-        self.log = log
-
-    def client(self, address: str | None = None, **how: Any) -> httpx.Client:
-        """A client of its API, as if from `address`."""
-        hooks = {"response": [assert_documented]}
-        api = httpx.Client(base_url=f"{self.url}/api/v1", timeout=30, event_hooks=hooks, **how)
-        if address is not None:
-            api.headers["X-Forwarded-For"] = address
-        return api
-
-
 @pytest.fixture(scope="module")
 def beside(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    port, health = (system.state.port(f"gateway beside{what}") for what in ("", " health"))
-    own = {
-        "LABELYARD_GATEWAY_PORT": str(port),
-        "LABELYARD_HEALTH_PORT": str(health),
-        "LABELYARD_TRUSTED_PROXIES": "1",
-    }
-    log = tmp_path_factory.mktemp("gateway") / "log"
-    with log.open("wb") as out:
-        command = (sys.executable, "-m", "chassis", "gateway")
-        environment = {**system.process_environment(), **own}
-        process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=out, stderr=out)
-    try:
-        eventually(lambda: _is_ready(health))
-        yield Gateway(f"http://127.0.0.1:{port}", log)
-    finally:
-        process.terminate()
-        process.wait(30)
-
-
-def _is_ready(health: int) -> None:
-    try:
-        ready = httpx.get(f"http://127.0.0.1:{health}/readyz").is_success
-    except httpx.TransportError:
-        ready = False
-    assert ready, "the second gateway does not come up"
+    with gateway_beside(system, "gateway beside", tmp_path_factory.mktemp("gateway"), {}) as gateway:
+        yield gateway
 
 
 @pytest.fixture(scope="module")
@@ -139,6 +95,7 @@ def test_a_revoked_session_is_refused_everywhere_and_its_streams_end(
 
     lost, mine = here.get("/me/sessions", params={"limit": 2}).json()["items"]
     assert (lost["device"], lost["current"], mine["current"]) == ("a lost laptop", False, True)
+    assert (lost["device_name"], mine["device_name"]) == ("a lost laptop", "a Python program")
     assert mine["id"] == here.get("/me").json()["session_id"]
     assert here.delete(f"/me/sessions/{lost['id']}").status_code == 204
 
@@ -151,6 +108,17 @@ def test_a_revoked_session_is_refused_everywhere_and_its_streams_end(
     here.delete(f"/me/sessions/{mine['id']}")
     assert here.get("/me").status_code == 401
     assert staying.ended.wait(AT_ONCE)
+
+
+def test_a_session_says_where_it_was_used_last(system: System, beside: Gateway, person: Person) -> None:
+    phone = "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1 Version/18.0 Safari/604.1"
+    home = new_address()
+    here = session_of(person, beside.client(home, headers={"User-Agent": phone}))
+    [mine] = here.get("/me/sessions", params={"limit": 1}).json()["items"]
+    assert (mine["device_name"], mine["address"]) == ("Safari on an iPhone", home)
+    away = client(system, cookies={COOKIE: here.cookies[COOKIE]})  # by the gateway that has not seen it yet
+    [mine] = away.get("/me/sessions", params={"limit": 1}).json()["items"]
+    assert (mine["device_name"], mine["address"]) == ("Safari on an iPhone", "127.0.0.1")
 
 
 def _refused(api: httpx.Client) -> None:

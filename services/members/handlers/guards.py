@@ -26,7 +26,7 @@ def guess(database: Database, guards: Mapping[bytes, Bucket]) -> Iterator[None]:
     unless the block raises `bad_credentials`: who knows the password, or was told to come back, has not guessed.
     """
     with database.session() as session:
-        _take(session, guards)
+        take(session, guards, "There were too many wrong passwords.")
     wrong = False
     try:
         yield
@@ -39,13 +39,14 @@ def guess(database: Database, guards: Mapping[bytes, Bucket]) -> Iterator[None]:
                 _give_back(session, guards)
 
 
-def _take(session: Session, guards: Mapping[bytes, Bucket]) -> None:
+def take(session: Session, guards: Mapping[bytes, Bucket], refusal: str) -> None:
+    """Take a guess of each bucket; Problem `rate_limited`, which says `refusal`, where there is none left."""
     now = datetime.now(UTC)
     full_at = _lock(session, guards, now)
     wait = max(bucket.wait(full_at[key], now) for key, bucket in guards.items())
     if wait > timedelta():
         seconds = math.ceil(wait.total_seconds())
-        raise Problem("rate_limited", "There were too many wrong passwords.", retry_after=seconds)
+        raise Problem("rate_limited", refusal, retry_after=seconds)
     _store(session, {key: bucket.taken(full_at[key], now) for key, bucket in guards.items()})
     full = sa.select(GuardRow.key).where(GuardRow.full_at < now).order_by(GuardRow.full_at).limit(SWEPT)
     session.execute(sa.delete(GuardRow).where(GuardRow.key.in_(full.with_for_update(skip_locked=True))))

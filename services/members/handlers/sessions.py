@@ -19,7 +19,7 @@ from contracts.rpc.members import ChangePassword, Principal, Session, SessionEnt
 from services.members import domain
 from services.members.handlers import devices, guards
 from services.members.handlers.users import find_by_email, to_user, user_changed
-from services.members.models import DeletedProject, MembershipRow, SessionRow, UserRow
+from services.members.models import DeletedProject, MembershipRow, PasswordResetRow, SessionRow, UserRow
 from services.members.passwords import Passwords
 
 
@@ -51,11 +51,17 @@ def login(
                 if _unchanged(session, user):
                     if renewed is not None:
                         _renew(session, user, renewed)
-                    return start_session(session, user, device, device_secret)
+                    return start_session(session, user, device, device_secret, address)
                 user = _active(session, email)
 
 
-def start_session(session: Transaction, user: UserRow, device: str, device_secret: str | None = None) -> Session:
+def start_session(
+    session: Transaction,
+    user: UserRow,
+    device: str,
+    device_secret: str | None = None,
+    address: str | None = None,
+) -> Session:
     """A new session of somebody who has proved who they are; their device is known from now on."""
     now = datetime.now(UTC)
     # A user's ended sessions are swept whenever they make a new one: no sweeper of its own is needed.
@@ -70,6 +76,7 @@ def start_session(session: Transaction, user: UserRow, device: str, device_secre
         device=device,
         created_at=now,
         last_used_at=now,
+        address=address,
         expires_at=domain.session_end(now),
     )
     session.add(row)
@@ -105,7 +112,7 @@ def list_sessions(
 
 def revoke_session(session: Transaction, user_id: UUID, session_id: UUID) -> None:
     """End a session of this user; Problem `not_found` if they have none such."""
-    if not _end_sessions(session, user_id, SessionRow.id == session_id):
+    if not end_sessions(session, user_id, SessionRow.id == session_id):
         raise Problem("not_found", "You have no such session.")
 
 
@@ -129,17 +136,18 @@ def password_change(
         def change(session: Transaction) -> Nothing:
             if new is None or not _renew(session, user, new):
                 raise Problem("bad_credentials", "The present password is wrong.")
+            session.execute(sa.delete(PasswordResetRow).where(PasswordResetRow.user_id == user.id))
             if request.end_other_sessions:
                 others = SessionRow.id != request.session_id if request.session_id else sa.true()
-                _end_sessions(session, user.id, others)
+                end_sessions(session, user.id, others)
                 devices.forget(session, user.id, but=request.device_secret)
             return Nothing()
 
         yield change
 
 
-def resolve_session(session: Transaction, secret: str) -> Principal:
-    """Whom a cookie's secret stands for; Problem `unauthenticated`. Writes at most once an hour."""
+def resolve_session(session: Transaction, secret: str, address: str | None = None) -> Principal:
+    """Whom a cookie's secret stands for; Problem `unauthenticated`. Writes at most once an hour from one address."""
     now = datetime.now(UTC)
     found = session.execute(
         sa.select(SessionRow, UserRow, manages_any_project(UserRow.id))
@@ -150,10 +158,13 @@ def resolve_session(session: Transaction, secret: str) -> Principal:
     if found is None:
         raise Problem("unauthenticated", "The session has ended; sign in again.")
     row, user, manages = found
-    if domain.use_is_news(row.last_used_at, now):
+    moved = address is not None and address != row.address
+    if moved or domain.use_is_news(row.last_used_at, now):
         # not by the unit of work: that would fail if somebody signed out at this moment
         used = sa.update(SessionRow).where(SessionRow.id == row.id)
-        session.execute(used.values(last_used_at=now, expires_at=domain.session_end(now)))
+        session.execute(
+            used.values(last_used_at=now, expires_at=domain.session_end(now), address=address or row.address)
+        )
     return _principal(user, row, secret, manages)
 
 
@@ -177,6 +188,8 @@ def _to_entry(row: SessionRow, current: UUID | None) -> SessionEntry:
     return SessionEntry(
         id=row.id,
         device=row.device,
+        device_name=domain.device_name(row.device),
+        address=row.address,
         created_at=row.created_at,
         last_used_at=row.last_used_at,
         expires_at=row.expires_at,
@@ -184,7 +197,7 @@ def _to_entry(row: SessionRow, current: UUID | None) -> SessionEntry:
     )
 
 
-def _end_sessions(session: Transaction, user_id: UUID, which: sa.ColumnElement[bool]) -> bool:
+def end_sessions(session: Transaction, user_id: UUID, which: sa.ColumnElement[bool]) -> bool:
     """End those of a user's sessions and tell the world; whether there were any."""
     ended = sa.delete(SessionRow).where(SessionRow.user_id == user_id, which).returning(SessionRow.id)
     ids = tuple(session.scalars(ended))
