@@ -16,8 +16,11 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
 from chassis import context
+from chassis.logs import get_logger
 from chassis.settings import keys_of, settings
 from contracts.principals import GATEWAY, Claims
+
+log = get_logger()
 
 LEEWAY = 10.0
 """Seconds that the clocks of two machines may differ by."""
@@ -43,6 +46,8 @@ def require(*issuers: str) -> None:
             sys.exit(f"LABELYARD_SIGNING_KEY holds no key of {issuer}, and this process signs as that.")
         if private[issuer].public_key() not in public.get(issuer, ()):
             sys.exit(f"LABELYARD_VERIFYING_KEYS does not hold the public key of LABELYARD_SIGNING_KEY for {issuer}.")
+    if settings().principals == "accepted":
+        log.warning("what nobody has signed is accepted", setting="LABELYARD_PRINCIPALS")
 
 
 def sign(claims: Claims | None, digest: str, until: float | None = None, issuer: str | None = None) -> str:

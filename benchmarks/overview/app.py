@@ -11,8 +11,10 @@ from typing import Any
 from uuid import UUID
 
 from benchmarks.overview.ping import Ping
+from chassis import context
 from chassis.rpc.client import RpcClient
 from contracts.permissions import Role
+from contracts.principals import Claims
 from contracts.rpc import Request
 from gateway.overview import day_of, questions
 from gateway.wsgi import app as gateway
@@ -25,15 +27,19 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
     """WSGI, for gunicorn with the gateway's own configuration."""
     _, kind, *rest = environ["PATH_INFO"].split("/")
     asked: list[Request[Any]]
+    manager = Claims()
     if kind == "bare":
-        asked = list(questions(Role.MANAGER, UUID(rest[0]), None, day_of(datetime.now(UTC), UTC)).values())
+        project_id = UUID(rest[0])
+        manager = Claims(project_id=project_id, role=Role.MANAGER)
+        asked = list(questions(Role.MANAGER, project_id, None, day_of(datetime.now(UTC), UTC)).values())
     elif kind == "empty":
         asked = [Ping()] * QUESTIONS
     else:
         answer: Iterable[bytes] = gateway(environ, start_response)
         return answer
     assert len(asked) == QUESTIONS
-    calls = [RpcClient.shared().send(question, DEADLINE) for question in asked]
+    with context.acting_for(manager):
+        calls = [RpcClient.shared().send(question, DEADLINE) for question in asked]
     for call in calls:
         call.result()
     body = b'{"answers":4}'

@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from contracts.rights import Only
 from contracts.rpc import Nothing, Query
 
 
@@ -9,3 +10,4 @@ class Ping(Query[Nothing]):
     """Asks for nothing."""
 
     service: ClassVar[str] = "empty"
+    right = Only.GATEWAY

@@ -14,6 +14,7 @@ from contracts.permissions import (
     Permission,
     Scope,
     TeamRole,
+    TokenScope,
     effective_role,
     scope_of,
     token_scope_for,
@@ -40,7 +41,7 @@ def check(claims: Claims, request: Request[Any]) -> None:
 
 
 def _check_only(right: Only, claims: Claims, request: Request[Any]) -> None:
-    user_id = getattr(request, "user_id", None)
+    user_id, reading = getattr(request, "user_id", None), isinstance(request, Query)
     match right:
         case Only.GATEWAY:
             return
@@ -51,12 +52,14 @@ def _check_only(right: Only, claims: Claims, request: Request[Any]) -> None:
             asker: UUID | None = getattr(claims, named)
             if asker is None or getattr(request, named, None) != asker:
                 raise _refusal("it is somebody else's")
+            _check_token(claims, TokenScope.READ if reading else TokenScope.FULL)
         case Only.SIGNED_IN:
             if claims.user_id is None or user_id not in (None, claims.user_id):
                 raise _refusal("nobody is signed in, or somebody else")
         case Only.DATA_LIBRARY:
             if not (claims.manages_any_project or claims.team_role in (TeamRole.OWNER, TeamRole.ADMIN)):
                 raise _refusal("they manage no project")
+            _check_token(claims, TokenScope.READ if reading else TokenScope.WRITE)
 
 
 def _check_role(right: Permission | Card, claims: Claims, request: Request[Any]) -> None:
@@ -69,11 +72,15 @@ def _check_role(right: Permission | Card, claims: Claims, request: Request[Any])
     scope = scope_of(right, role) if isinstance(right, Permission) else CARDS[right].get(role) if role else None
     if scope is None:
         raise _refusal(f"{role or 'nobody'} has no right to {right}")
-    if claims.token_scope is not None and isinstance(right, Permission):
-        needed = token_scope_for(right, reading=isinstance(request, Query))
-        if not claims.token_scope.covers(needed):
-            raise _refusal(f"their token's scope is {claims.token_scope}")
+    if isinstance(right, Permission):
+        _check_token(claims, token_scope_for(right, reading=isinstance(request, Query)))
     _check_scope(scope, claims, request)
+
+
+def _check_token(claims: Claims, needed: TokenScope) -> None:
+    """Refuse what the asker's token is not for; a session has no limits."""
+    if claims.token_scope is not None and not claims.token_scope.covers(needed):
+        raise _refusal(f"their token's scope is {claims.token_scope}")
 
 
 def _check_scope(scope: Scope, claims: Claims, request: Request[Any]) -> None:

@@ -18,14 +18,16 @@ from contracts.rpc.labels import (
     ActOnLabel,
     Actor,
     CountObjects,
+    CreateDataset,
     GetLabel,
     GetLabelCards,
     LinkAsset,
+    ListDatasets,
     ListLabels,
     SaveBody,
     Viewer,
 )
-from contracts.rpc.members import GetRole, ListMembers, ListProjectRoles, Login, Logout
+from contracts.rpc.members import CreateToken, GetRole, ListMembers, ListProjectRoles, ListTokens, Login, Logout
 from contracts.rpc.projects import AddObjectClasses, CreateProject, DeleteProject, GetProject, ListProjects
 
 HERE, ME = uuid4(), uuid4()
@@ -170,6 +172,11 @@ def test_a_tokens_scope_holds_there_too() -> None:
     writes = asker(Role.OWNER, token_id=uuid4(), token_scope=TokenScope.WRITE)
     assert not allowed(writes, DeleteProject(project_id=HERE, actor=ME))
     assert allowed(asker(Role.OWNER, token_scope=TokenScope.FULL), DeleteProject(project_id=HERE, actor=ME))
+    assert allowed(reads, ListDatasets())
+    assert not allowed(reads, CreateDataset(name="d"))
+    assert allowed(writes, CreateDataset(name="d"))
+    assert allowed(writes, ListTokens(user_id=ME))
+    assert not allowed(writes, CreateToken(user_id=ME, name="for ever"))
 
 
 def test_eyes_are_those_of_the_scope() -> None:

@@ -7,6 +7,8 @@ import stat
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from chassis.settings import keys_of
+from deploy import keys
 from deploy.docker import credentials
 
 
@@ -32,6 +34,33 @@ def test_one_that_is_removed_is_made_anew_with_what_depends_on_it(tmp_path: Path
     (tmp_path / "labels_amqp_url").unlink()
     assert set(credentials.make(tmp_path)) == {"labels_dsn", "labels_amqp_url", "rabbitmq_users.json"}
     assert contents(tmp_path)["labels_dsn"] != before["labels_dsn"]
+
+
+def test_everybody_is_told_the_public_keys_of_all_that_are_signed_with(tmp_path: Path) -> None:
+    credentials.make(tmp_path)
+    kept = contents(tmp_path)
+    private = {issuer: kept[f"{issuer}_signing_key"].strip() for issuer in keys.ISSUERS}
+    assert kept["signing_keys"] == ",".join(private.values()) + "\n"
+    assert kept["verifying_keys"] == keys.public_keys(kept["signing_keys"]) + "\n"
+    assert {issuer: len(each) for issuer, each in keys_of(kept["verifying_keys"]).items()} == dict.fromkeys(private, 1)
+
+
+def test_a_key_has_a_successor_before_it_goes(tmp_path: Path) -> None:
+    credentials.make(tmp_path)
+    here, following, before = (tmp_path / f"labels_signing_key{each}" for each in ("", ".next", ".old"))
+    old, new = here.read_text(), keys.listed({"labels": keys.new_private_key()})
+    following.write_text(new)
+    assert credentials.make(tmp_path) == ["verifying_keys"]
+    both = {keys.public_keys(each) for each in (old, new)}
+    assert both <= set((tmp_path / "verifying_keys").read_text().strip().split(","))
+    here.rename(before)
+    following.rename(here)
+    credentials.make(tmp_path)
+    assert both <= set((tmp_path / "verifying_keys").read_text().strip().split(","))
+    before.unlink()
+    credentials.make(tmp_path)
+    assert keys.public_keys(new) in (told := (tmp_path / "verifying_keys").read_text())
+    assert keys.public_keys(old) not in told
 
 
 def test_the_brokers_users_have_the_passwords_of_the_addresses(tmp_path: Path) -> None:

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from chassis.settings import ISSUERS, keys_of
+from deploy import keys
 from deploy.local import environment as environments
 from deploy.local.environment import PACKAGES, build, revision
 from deploy.local.errors import LocalError
+from deploy.local.processes import PROCESSES
 from deploy.local.state import State
 
 DSNS = {
@@ -51,6 +54,22 @@ def test_a_given_address_replaces_a_server(state: State, given: dict[str, str], 
 def test_an_object_store_without_keys_is_refused(state: State) -> None:
     with pytest.raises(LocalError, match="_SECRET_KEY"):
         build(state, {"LABELYARD_S3_ENDPOINT": "http://s3.example.com"})
+
+
+def test_keys_are_made_once_and_each_process_has_its_own(state: State) -> None:
+    environment, _ = build(state, {})
+    assert build(state, {})[0] == environment
+    private, public = (keys_of(environment[f"LABELYARD_{which}"]) for which in ("SIGNING_KEY", "VERIFYING_KEYS"))
+    assert set(private) == set(public) == {*ISSUERS}
+    own = {each.name: each.issuers for each in PROCESSES}
+    assert (own["labels"], own["gateway"], own["labels-bulk"]) == (("labels",), ("gateway",), ("labels",))
+    assert own["events"] == ("members", "projects", "exports")
+    assert set(keys_of(keys.of(own["events"], environment["LABELYARD_SIGNING_KEY"]))) == set(own["events"])
+
+
+def test_private_keys_without_public_ones_are_refused(state: State) -> None:
+    with pytest.raises(LocalError, match="VERIFYING_KEYS"):
+        build(state, {"LABELYARD_SIGNING_KEY": "labels:x"})
 
 
 def test_another_environment_is_another_revision(state: State) -> None:
