@@ -12,6 +12,7 @@ from chassis.dead_letters import DeadLetterConsumer
 from chassis.health import Health
 from chassis.logs import get_logger
 from chassis.observer import Observer
+from chassis.presence import Presence
 from chassis.relay import Relay
 from chassis.settings import settings
 from chassis.sweeper import Sweeper
@@ -62,6 +63,7 @@ def events(services: Sequence[str]) -> None:
         database = Database.of(service)
         jobs.append((f"relay-{service}", Relay(service, database, stop, health).run))
         jobs.append((f"observer-{service}", Observer(service, database, stop, health).run))
+        jobs.append((f"presence-{service}", Presence(service, database, stop).run))
         jobs.append((f"sweeper-{service}", Sweeper(service, database, stop).run))
         jobs.append((f"dead-letters-{service}", DeadLetterConsumer(service, database, stop, health).run))
         jobs += _consumers(subscriptions_of(f"services.{service}.consumers"), database, stop, health)

@@ -502,6 +502,16 @@ class Labelyard:
             progress=progress,
         )
 
+    def cancel_export(self, export: Export) -> Export:
+        """Stop an export that is under way."""
+        canceled: Export = self.post(f"/projects/{export['project_id']}/exports/{export['id']}:cancel")
+        return canceled
+
+    def repeat_export(self, export: Export) -> Export:
+        """Ask for another export as this one was asked for."""
+        again: Export = self.post(f"/projects/{export['project_id']}/exports/{export['id']}:again")
+        return again
+
     def share_export(
         self, export: Export, *, expires_at: str | None = None, max_downloads: int | None = None
     ) -> ShareLink:

@@ -309,6 +309,10 @@ class Export(TypedDict):
     failure: NotRequired[str | None]
     created_at: str
     link: NotRequired[ShareLink | None]
+    done: NotRequired[int]
+    labels_per_second: NotRequired[float | None]
+    remaining_seconds: NotRequired[float | None]
+    waiting_for_worker: NotRequired[bool]
 
 
 class FailedMessage(TypedDict):

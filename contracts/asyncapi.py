@@ -66,6 +66,7 @@ HEARD: Final[tuple[type[EventData], ...]] = (
     ProjectRestored,
     GuidelineChanged,
     CountersChanged,
+    ExportChanged,
 )
 """What every gateway process hears, on a queue of its own that ends with it."""
 

@@ -272,6 +272,7 @@ class ExportChanged(EventData):
     done: int = 0
     total: int | None = None
     deleted: bool = False
+    waiting_for_worker: bool = False
 
 
 class ProjectVersion(Message):

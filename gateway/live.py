@@ -23,13 +23,14 @@ from contracts.errors import Problem
 from contracts.events import (
     CountersChanged,
     EventData,
+    ExportChanged,
     GuidelineChanged,
     MembershipChanged,
     PrincipalChanged,
     ProjectChanged,
     ProjectDeleted,
 )
-from contracts.permissions import CARDS, Card, Role
+from contracts.permissions import CARDS, Card, Permission, Role, scope_of
 from contracts.rpc.analytics import Counters, GetCounters
 from gateway.overview import Away, live_cards
 
@@ -95,6 +96,7 @@ class Stream:
         self._begun = False
         self._doubted = False
         self._outdated: set[Card] = set()
+        self._exports: dict[UUID, ExportChanged] = {}
 
     def offer(self, counters: Counters) -> None:
         """Put a state into the slot; never waits."""
@@ -128,6 +130,21 @@ class Stream:
             taken, self._outdated = self._outdated, set()
             return [card for card in Card if card in taken]
 
+    def tell_export(self, event: ExportChanged) -> None:
+        """An export is now here, for those who may know of exports."""
+        with self._wake:
+            if scope_of(Permission.EXPORT, self.role) is not None:
+                known = self._exports.get(event.export_id)
+                if known is None or known.version < event.version:
+                    self._exports[event.export_id] = event
+                self._wake.notify()
+
+    def told_exports(self) -> list[ExportChanged]:
+        """The latest of each export that changed, once."""
+        with self._wake:
+            taken, self._exports = self._exports, {}
+            return list(taken.values())
+
     def first(self, seconds: float) -> Counters | Away | None:
         """The state in the slot, taken out, or why there is none; None if neither is known after `seconds`."""
         with self._wake:
@@ -138,7 +155,9 @@ class Stream:
     def wait(self, seconds: float) -> tuple[Counters | None, bool]:
         """The state in the slot, taken out, and whether the reader is doubted; after at most `seconds`."""
         with self._wake:
-            self._wake.wait_for(lambda: self._slot is not None or self._doubted or bool(self._outdated), seconds)
+            self._wake.wait_for(
+                lambda: self._slot is not None or self._doubted or bool(self._outdated or self._exports), seconds
+            )
             taken, doubted = self._slot, self._doubted
             self._slot, self._doubted = None, False
             return (None if isinstance(taken, Away) else taken), doubted
@@ -229,6 +248,9 @@ class Hub:
         elif isinstance(event, GuidelineChanged):
             for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
                 stream.outdate((Card.TO_DO, Card.GUIDELINES))
+        elif isinstance(event, ExportChanged):
+            for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
+                stream.tell_export(event)
 
     def listening(self, yes: bool) -> None:
         """Events are heard again: anything may have changed meanwhile."""
@@ -357,6 +379,8 @@ def messages(
             yield message(stream.role, counters)
         if cards := stream.outdated():
             yield b"event: changed\ndata: " + to_json({"cards": cards}) + b"\n\n"
+        for event in stream.told_exports():
+            yield b"event: export\ndata: " + event.model_dump_json(exclude={"project_id"}).encode() + b"\n\n"
         if beats:
             beat_at = time.monotonic() + hub.heartbeat
             hub.look_again(stream.topic)

@@ -14,6 +14,7 @@ from contracts.enums import (
     ExportFormat,
     ImportFormat,
     IssueState,
+    JobState,
     OnError,
     Review,
     Status,
@@ -348,6 +349,12 @@ class UnassignBody(Strict):
     """What to take from whoever has it."""
 
     as_: Literal["labeler", "reviewer"] = Field(default="labeler", alias="as")
+
+
+class ExportsQuery(PageQuery):
+    state: JobState | None = None
+    format: ExportFormat | None = None
+    name: str | None = Field(default=None, max_length=200)
 
 
 class ExportBody(Strict):

@@ -12,6 +12,7 @@ from contracts.errors import Problem
 from contracts.events import (
     CountersChanged,
     EventData,
+    ExportChanged,
     GuidelineChanged,
     MembershipChanged,
     PrincipalChanged,
@@ -32,6 +33,7 @@ HEARD = (
     ProjectRestored,
     GuidelineChanged,
     CountersChanged,
+    ExportChanged,
 )
 """The events that every gateway process listens to."""
 

@@ -32,7 +32,8 @@ class NewShareLink(ShareLink):
 class Export(Message):
     """A label export. `labels` and `objects` are in it, known once its snapshot stands. `size` in bytes, `sha256` and
     `crc32` in hexadecimal digits are its file's; a large one, which the store puts together, has no sha256. `failure`:
-    why there is none. `link`: the share link that stands.
+    why there is none. `link`: the share link that stands. Of one that is under way: `done` labels are written so far,
+    and `waiting_for_worker` says that nobody is there to go on with it.
     """
 
     id: UUID
@@ -52,6 +53,10 @@ class Export(Message):
     ended_at: Time | None = None
     version: int
     link: ShareLink | None = None
+    done: int = 0
+    labels_per_second: float | None = None
+    remaining_seconds: float | None = None
+    waiting_for_worker: bool = False
 
 
 class ExportPage(Message):
@@ -83,13 +88,16 @@ class GetExport(Query[Export]):
 
 
 class ListExports(Query[ExportPage]):
-    """A project's exports."""
+    """A project's exports: those in this state, of this format, with this in their name."""
 
     right = Permission.EXPORT
 
     project_id: UUID
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
+    state: JobState | None = None
+    format: ExportFormat | None = None
+    name: str | None = Field(default=None, max_length=200)
 
 
 class RenameExport(Command[Export]):
@@ -100,6 +108,25 @@ class RenameExport(Command[Export]):
     project_id: UUID
     export_id: UUID
     name: Name
+
+
+class CancelExport(Command[Export]):
+    """Stop an export that is under way; one that has ended stays as it is."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+    export_id: UUID
+
+
+class RepeatExport(Command[Export]):
+    """Ask for another export as this one was asked for, of the labels as they are now."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+    export_id: UUID
+    actor: UUID
 
 
 class DeleteExport(Command[Nothing]):

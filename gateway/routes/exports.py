@@ -6,6 +6,7 @@ from flask import Response
 
 from contracts.permissions import Permission
 from contracts.rpc.exports import (
+    CancelExport,
     CreateExport,
     DeleteExport,
     Export,
@@ -14,13 +15,14 @@ from contracts.rpc.exports import (
     LinkExport,
     ListExports,
     RenameExport,
+    RepeatExport,
     ShareExport,
     UnshareExport,
 )
 from gateway.asker import Asker
 from gateway.responses import redirect
 from gateway.routing import Group
-from gateway.schemas import ExportBody, MadeLink, PageQuery, RenameBody, ShareBody
+from gateway.schemas import ExportBody, ExportsQuery, MadeLink, RenameBody, ShareBody
 from gateway.shared import made
 from gateway.state import gateway
 
@@ -28,9 +30,9 @@ group = Group("exports", "Label exports")
 
 
 @group.route("GET", "/projects/{project_id}/exports", Permission.EXPORT)
-def list_exports(project_id: UUID, query: PageQuery) -> ExportPage:
-    """A project's exports, newest first."""
-    return gateway().calls(ListExports(project_id=project_id, cursor=query.cursor, limit=query.limit))
+def list_exports(project_id: UUID, query: ExportsQuery) -> ExportPage:
+    """A project's exports, newest first; `name`: what is in their name, in whatever case."""
+    return gateway().calls(ListExports(project_id=project_id, **query.model_dump()))
 
 
 @group.route(
@@ -63,6 +65,25 @@ def get_export(project_id: UUID, export_id: UUID) -> Export:
 def rename_export(project_id: UUID, export_id: UUID, body: RenameBody, key: str) -> Export:
     """Give an export another name."""
     command = RenameExport(project_id=project_id, export_id=export_id, name=body.name, idempotency_key=key)
+    return gateway().calls(command)
+
+
+@group.route("POST", "/projects/{project_id}/exports/{export_id}:cancel", Permission.EXPORT)
+def cancel_export(project_id: UUID, export_id: UUID, key: str) -> Export:
+    """Stop an export that is under way; one that has ended stays as it is."""
+    return gateway().calls(CancelExport(project_id=project_id, export_id=export_id, idempotency_key=key))
+
+
+@group.route(
+    "POST",
+    "/projects/{project_id}/exports/{export_id}:again",
+    Permission.EXPORT,
+    status=202,
+    location="/projects/{project_id}/exports/{id}",
+)
+def repeat_export(asker: Asker, project_id: UUID, export_id: UUID, key: str) -> Export:
+    """Ask for another export as this one was asked for, of the labels as they are now."""
+    command = RepeatExport(project_id=project_id, export_id=export_id, actor=asker.user_id, idempotency_key=key)
     return gateway().calls(command)
 
 

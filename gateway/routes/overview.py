@@ -46,7 +46,9 @@ def watch(asker: Asker, project_id: UUID) -> Response:
     """Server-sent events: `cards` with `{"version", "cards"}`, first the present state, then every change.
 
     The cards are those of the overview that move: labeling_status, and review where one's role sees it. `changed` with
-    `{"cards"}` names others that are no longer true: ask for the overview again.
+    `{"cards"}` names others that are no longer true: ask for the overview again. `export`, to those who may export,
+    says where an export is now: its export_id, version, state, how many labels of how many are done, and whether it
+    waits for a worker.
     """
     assert asker.role is not None
     hub = gateway().hub

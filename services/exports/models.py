@@ -34,6 +34,9 @@ class ExportRow(Base):
     """
 
     __tablename__ = "exports"
+    __table_args__ = (
+        sa.Index("exports_open", "created_at", postgresql_where=sa.text("state IN ('queued', 'running')")),
+    )
 
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
@@ -49,6 +52,9 @@ class ExportRow(Base):
     sha256: Mapped[str | None]  # of a file that was not put together by the store
     crc32: Mapped[int | None] = mapped_column(sa.BigInteger)
     failure: Mapped[str | None]
+    done: Mapped[int] = mapped_column(server_default=sa.text("0"))  # labels that are written so far
+    started_at: Mapped[datetime | None]  # its snapshot stood
+    waiting_for_worker: Mapped[bool] = mapped_column(server_default=sa.false())
     version: Mapped[int]
     created_by: Mapped[UUID]
     created_at: Mapped[datetime]

@@ -7,6 +7,7 @@ from chassis.rpc.client import RpcClient
 from chassis.rpc.server import Service, rpc
 from contracts.rpc import Nothing
 from contracts.rpc.exports import (
+    CancelExport,
     CountShareLinks,
     CreateExport,
     DeleteExport,
@@ -18,6 +19,7 @@ from contracts.rpc.exports import (
     ListExports,
     NewShareLink,
     RenameExport,
+    RepeatExport,
     ShareExport,
     ShareLinkCount,
     UnshareExport,
@@ -46,6 +48,14 @@ class Exports(Service):
     @rpc
     def rename_export(self, session: Session, request: RenameExport) -> Export:
         return exports.rename_export(session, request)
+
+    @rpc
+    def cancel_export(self, session: Session, request: CancelExport) -> Export:
+        return exports.cancel_export(session, request.project_id, request.export_id)
+
+    @rpc
+    def repeat_export(self, session: Session, request: RepeatExport) -> Export:
+        return exports.repeat_export(session, RpcClient.shared(), request)
 
     @rpc
     def delete_export(self, session: Session, request: DeleteExport) -> Nothing:

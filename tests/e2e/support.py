@@ -226,7 +226,7 @@ class Watcher:
                     data = json.loads(event.data)
                     if event.name == "changed":
                         self.changed += data["cards"]
-                    else:
+                    elif event.name == "cards":
                         self.messages.append(data)
         except httpx.TransportError:
             pass  # the end of the block

@@ -66,7 +66,12 @@ def test_work_for_a_worker_that_is_away_waits_for_it(system: System, team: Team,
     assert asked["state"] == "queued"
     assert registered["asset"]
     system.start("labels-snapshot")
-    assert team.manager.export(team.id, asked["id"])["state"] != "done"
+
+    def waits() -> None:
+        now = team.manager.export(team.id, asked["id"])
+        assert now["state"] != "done" and now["waiting_for_worker"]
+
+    eventually(waits)
     system.start("labels-bulk", "export-worker")
     assert team.manager.await_export(asked)["state"] == "done"
     export(team.manager, team.id, tmp_path / "export.json")

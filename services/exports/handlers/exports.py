@@ -33,7 +33,7 @@ from contracts.events import (
     SnapshotRequested,
 )
 from contracts.rpc import Nothing, Owners
-from contracts.rpc.exports import CreateExport, Export, ExportPage, ListExports, RenameExport, ShareLink
+from contracts.rpc.exports import CreateExport, Export, ExportPage, ListExports, RenameExport, RepeatExport, ShareLink
 from contracts.rpc.labels import LabelFilter, Link
 from contracts.rpc.projects import GetProject
 from services.exports import domain
@@ -41,6 +41,12 @@ from services.exports.models import ExportRow, ProjectCopy, ShareLinkRow
 
 LINK_SECONDS = 60
 """How long the address of a file holds."""
+
+SNAPSHOTS = "labels.snapshot.v1"
+"""The queue in which an export waits for its snapshot."""
+
+ASSEMBLIES = "exports.export.v1"
+"""The queue in which it waits to be written."""
 
 DEADLINE = 2.0
 """Seconds to wait for an owner's answer."""
@@ -63,6 +69,8 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
         filter=request.filter.model_dump(mode="json", exclude_none=True),
         state=JobState.QUEUED,
         attempt=0,
+        done=0,
+        waiting_for_worker=False,
         version=1,
         created_by=request.actor,
         created_at=now,
@@ -84,6 +92,11 @@ def get_export(session: Session, project_id: UUID, export_id: UUID) -> Export:
 def list_exports(session: Session, request: ListExports) -> ExportPage:
     """A project's exports, newest first."""
     query = sa.select(ExportRow).where(ExportRow.project_id == request.project_id, ExportRow.deleted_at.is_(None))
+    for column, wanted in ((ExportRow.state, request.state), (ExportRow.format, request.format)):
+        if wanted is not None:
+            query = query.where(column == wanted)
+    if request.name is not None:
+        query = query.where(ExportRow.name.icontains(request.name, autoescape=True))
     if request.cursor:
         (last,) = paging.decode(request.cursor, UUID)
         query = query.where(ExportRow.id < last)
@@ -98,6 +111,27 @@ def rename_export(session: Session, request: RenameExport) -> Export:
     row.name = request.name
     _change(session, row)
     return _told(session, row)[0]
+
+
+def cancel_export(session: Session, project_id: UUID, export_id: UUID) -> Export:
+    """Stop an export that is under way, and have what there is of it cleared away; Problem `not_found`, `gone`."""
+    row = require_export(session, project_id, export_id, lock=True)
+    if row.state not in domain.ENDED:
+        _end(session, row, JobState.CANCELED)
+    return _told(session, row)[0]
+
+
+def repeat_export(session: Session, owners: Owners, request: RepeatExport) -> Export:
+    """Another export as this one was asked for; Problem `not_found`, `gone`."""
+    row = require_export(session, request.project_id, request.export_id)
+    again = CreateExport(
+        project_id=row.project_id,
+        name=row.name,
+        format=ExportFormat(row.format),
+        filter=LabelFilter.model_validate(row.filter),
+        actor=request.actor,
+    )
+    return create_export(session, owners, again)
 
 
 def delete_export(session: Session, project_id: UUID, export_id: UUID) -> Nothing:
@@ -134,6 +168,8 @@ def snapshot_completed(session: Session, event: SnapshotCompleted) -> None:
         return
     if row.state == JobState.QUEUED and row.deleted_at is None:
         row.state = JobState.RUNNING
+        row.started_at = datetime.now(UTC)
+        row.waiting_for_worker = False
         row.manifest = event.manifest
         row.labels, row.objects = event.labels, event.objects
         _change(session, row)
@@ -235,6 +271,14 @@ def begin_assembly(session: Session, project_id: UUID, export_id: UUID) -> Assem
     return Assembly(project_id, export_id, row.attempt, row.manifest)
 
 
+def wanted(session: Session, assembly: Assembly) -> bool:
+    """Whether `assembly` is still the export's newest attempt, and the export neither canceled nor deleted."""
+    row = _find(session, assembly.project_id, assembly.export_id)
+    return (
+        row is not None and row.attempt == assembly.attempt and row.state == JobState.RUNNING and row.deleted_at is None
+    )
+
+
 def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | Problem) -> bool:
     """End the export if `assembly` is still its newest attempt; whether it was."""
     row = _find(session, assembly.project_id, assembly.export_id, lock=True)
@@ -246,8 +290,21 @@ def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | P
     else:
         row.size, row.sha256, row.crc32 = outcome.size, outcome.sha256, outcome.crc32
         row.labels, row.objects = outcome.labels, outcome.objects
+        row.done = outcome.labels
         _end(session, row, JobState.DONE)
     return True
+
+
+def watch_workers(session: Session, consumers: Mapping[str, int]) -> None:
+    """Note for each export that is under way whether anybody is there to go on with it. `consumers`: of each queue."""
+    there = {JobState.QUEUED: consumers[SNAPSHOTS], JobState.RUNNING: consumers[ASSEMBLIES]}
+    for state, count in there.items():
+        changing = sa.select(ExportRow).where(
+            ExportRow.state == state, ExportRow.deleted_at.is_(None), ExportRow.waiting_for_worker == (count > 0)
+        )
+        for row in session.scalars(changing.with_for_update(skip_locked=True)):
+            row.waiting_for_worker = count == 0
+            _change(session, row)
 
 
 def require_project(session: Session, owners: Owners, project_id: UUID) -> ProjectCopy:
@@ -293,6 +350,7 @@ def _end(session: Session, row: ExportRow, state: JobState, *, failure: str | No
     row.state = state
     row.failure = failure
     row.ended_at = datetime.now(UTC)
+    row.waiting_for_worker = False
     _change(session, row)
 
 
@@ -309,9 +367,10 @@ def changed(row: ExportRow) -> ExportChanged:
         export_id=row.id,
         version=row.version,
         state=state,
-        done=(row.labels or 0) if state is JobState.DONE else 0,
+        done=(row.labels or 0) if state is JobState.DONE else row.done,
         total=row.labels,
         deleted=row.deleted_at is not None,
+        waiting_for_worker=row.waiting_for_worker,
     )
 
 
@@ -332,6 +391,10 @@ def links_of(session: Session, project_id: UUID, target_ids: Collection[UUID]) -
 
 
 def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
+    rate = left = None
+    if row.state == JobState.RUNNING and row.started_at is not None and row.done and row.labels:
+        rate = row.done / max(0.001, (datetime.now(UTC) - row.started_at).total_seconds())
+        left = round((row.labels - row.done) / rate, 1)
     return Export(
         id=row.id,
         project_id=row.project_id,
@@ -350,6 +413,10 @@ def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
         ended_at=row.ended_at,
         version=row.version,
         link=link,
+        done=(row.labels or 0) if row.state == JobState.DONE else row.done,
+        labels_per_second=None if rate is None else round(rate, 1),
+        remaining_seconds=left,
+        waiting_for_worker=row.waiting_for_worker,
     )
 
 

@@ -33,6 +33,14 @@ log = get_logger()
 bytes_through = Counter("labelyard_export_bytes_through_total", "Bytes of files that came through an export worker.")
 
 
+LOOKS = 8
+"""Pieces of a file between two looks at whether it is still wanted."""
+
+
+class _Unwanted(Exception):
+    """The export was canceled or deleted, or another attempt has begun."""
+
+
 def export(database: Database, event: ExportReady) -> None:
     """Assemble an export, or clear away what is left of one that has ended."""
     run(database, event, ObjectStore.shared(), RpcClient.shared())
@@ -48,6 +56,9 @@ def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owne
     outcome: Assembled | Problem
     try:
         outcome = _assemble(database, store, owners, assembly)
+    except _Unwanted:
+        log.info("stopped", export=str(assembly.export_id), attempt=assembly.attempt)
+        return
     except KeyError as error:
         outcome = Problem("gone", f"A part of the snapshot is missing: {error.args[0]}.")
     except Problem as problem:
@@ -75,9 +86,20 @@ def _assemble(database: Database, store: ObjectStore, owners: Owners, assembly: 
     if len(manifest.parts) <= 1:
         return _in_one_go(store, assembly, manifest, header)
     journal = Uploads(database)
-    size, through = store.compose(assembly.key, _pieces(header, manifest), "application/json", journal)
+    pieces = _while_wanted(database, assembly, _pieces(header, manifest))
+    size, through = store.compose(assembly.key, pieces, "application/json", journal)
     bytes_through.inc(through)
     return Assembled(size, None, _crc32(header, manifest), manifest.labels, manifest.objects)
+
+
+def _while_wanted(database: Database, assembly: Assembly, pieces: Iterator[bytes | Range]) -> Iterator[bytes | Range]:
+    """The pieces, as long as the export is neither canceled nor in other hands."""
+    for number, piece in enumerate(pieces):
+        if number % LOOKS == 0:
+            with database.session() as session:
+                if not exports.wanted(session, assembly):
+                    raise _Unwanted
+        yield piece
 
 
 def _in_one_go(store: ObjectStore, assembly: Assembly, manifest: Manifest, header: bytes) -> Assembled:

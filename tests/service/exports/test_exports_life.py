@@ -16,7 +16,7 @@ from chassis import outbox
 from chassis.database import Database
 from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
-from chassis.multiparts import multipart_uploads
+from chassis.multiparts import Uploads, multipart_uploads
 from chassis.objects import ObjectStore
 from chassis.tables import outbox as outbox_table
 from contracts.body import ObjectClass, Specification
@@ -31,7 +31,7 @@ from contracts.events import (
     SnapshotFailed,
     SnapshotRequested,
 )
-from contracts.rpc.exports import CreateExport, Export, ListExports, RenameExport
+from contracts.rpc.exports import CreateExport, Export, ListExports, RenameExport, RepeatExport
 from contracts.rpc.labels import LabelFilter
 from contracts.rpc.projects import GetProject, Project
 from contracts.snapshots import Manifest, Part
@@ -475,3 +475,87 @@ def test_another_project_does_not_see_it(desk: Desk) -> None:
     asked = desk.create()
     with desk.database.session() as session:
         assert refusal(lambda: handlers.get_export(session, new_id(), asked.id)) == "not_found"
+
+
+def test_a_canceled_export_leaves_nothing_behind(desk: Desk) -> None:
+    asked = desk.create()
+    label = json.dumps({"id": "x" * 999_000}).encode()
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, *[(label,) * 8] * 3))
+
+    class Cancels:
+        """The store; while it puts the file together, somebody cancels."""
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(desk.store, name)
+
+        def compose(self, key: str, pieces: Any, *how: Any) -> Any:
+            with desk.database.session() as session:
+                handlers.cancel_export(session, desk.project_id, asked.id)
+            return desk.store.compose(key, pieces, *how)
+
+    desk.assemble(asked.id, Cancels())
+    ended = desk.get(asked.id)
+    assert (ended.state, ended.failure, ended.ended_at is not None) == (JobState.CANCELED, None, True)
+    desk.clear_away()
+    assert desk.keys(f"exports/{asked.id}/") == desk.keys(f"snapshots/{asked.id}/") == []
+    with desk.database.session() as session:
+        assert handlers.cancel_export(session, desk.project_id, asked.id) == ended
+        assert session.execute(sa.select(multipart_uploads)).all() == []
+    assert refusal(lambda: desk.download(asked.id)) == "not_ready"
+
+
+def test_an_upload_of_a_worker_that_died_is_aborted(desk: Desk) -> None:
+    asked = desk.create()
+    key = handlers.file_key(asked.id, 1)
+    upload_id = desk.store._client._create_multipart_upload(desk.store.bucket, key, {})
+    Uploads(desk.database).began(key, upload_id)
+    desk.delete(asked.id)
+    desk.clear_away()
+    desk.store.abort(key, upload_id)  # it has ended already, which is fine
+    with desk.database.session() as session:
+        assert session.execute(sa.select(multipart_uploads)).all() == []
+
+
+def test_once_more_is_another_export_of_the_same(desk: Desk) -> None:
+    asked = desk.create(name="Weekly", filter=LabelFilter(status=(Status.SUBMITTED,)))
+    request = RepeatExport(project_id=desk.project_id, export_id=asked.id, actor=UUID(int=2))
+    with desk.database.session() as session:
+        again = handlers.repeat_export(session, desk.projects, request)
+    assert again.id != asked.id
+    assert (again.name, again.filter, again.created_by) == ("Weekly", asked.filter, UUID(int=2))
+    assert [event.snapshot_id for event in desk.events(SnapshotRequested)] == [asked.id, again.id]
+
+
+def test_a_list_shows_what_is_looked_for(desk: Desk) -> None:
+    made = {name: desk.create(name=name).id for name in ("Weekly 1", "weekly 2", "all%")}
+    with desk.database.session() as session:
+        handlers.cancel_export(session, desk.project_id, made["weekly 2"])
+
+    def found(**which: Any) -> set[UUID]:
+        with desk.database.session() as session:
+            page = handlers.list_exports(session, ListExports(project_id=desk.project_id, **which))
+        return {each.id for each in page.items}
+
+    assert found(name="WEEKLY") == {made["Weekly 1"], made["weekly 2"]}
+    assert found(name="%") == {made["all%"]}
+    assert found(name="weekly", state=JobState.QUEUED) == {made["Weekly 1"]}
+    assert found(format="native") == set(made.values())
+
+
+def test_an_export_says_that_nobody_is_there_to_make_it(desk: Desk) -> None:
+    asked = desk.create()
+
+    def look(snapshots: int, assemblies: int) -> bool:
+        with desk.database.session() as session:
+            handlers.watch_workers(session, {handlers.SNAPSHOTS: snapshots, handlers.ASSEMBLIES: assemblies})
+        return desk.get(asked.id).waiting_for_worker
+
+    assert not look(1, 0)
+    assert look(0, 1)
+    told = desk.events(ExportChanged)
+    assert look(0, 1) and desk.events(ExportChanged) == told and told[-1].waiting_for_worker
+    assert not look(2, 0)
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id))
+    assert look(1, 0)
+    desk.assemble(asked.id)
+    assert not desk.get(asked.id).waiting_for_worker

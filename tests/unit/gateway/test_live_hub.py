@@ -1,5 +1,6 @@
 """The live hub: one question for all who watch, the last state always sent, nobody held up by anybody."""
 
+import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +10,11 @@ from prometheus_client import REGISTRY
 
 from chassis.ids import new_id
 from contracts.body import Specification
-from contracts.enums import UserState, Visibility
+from contracts.enums import JobState, UserState, Visibility
 from contracts.errors import Problem
 from contracts.events import (
     CountersChanged,
+    ExportChanged,
     GuidelineChanged,
     MembershipChanged,
     PrincipalChanged,
@@ -271,6 +273,21 @@ def test_cards_that_are_not_streamed_are_named_when_they_change(hub: Hub) -> Non
     next(sent), next(sent)
     hub.heard(GuidelineChanged(project_id=PROJECT, guideline_id=new_id(), version=2, count=2))
     assert next(sent) == b'event: changed\ndata: {"cards":["to_do","guidelines"]}\n\n'
+
+
+def test_where_an_export_is_now_is_told_to_those_who_may_export(hub: Hub) -> None:
+    labeler = hub.open(Topic(PROJECT, None), Role.LABELER, None)
+    sent = messages(hub, hub.open(EVERYTHING, Role.MANAGER, None), lambda: True, lambda: False)
+    next(sent), next(sent)
+    export_id = new_id()
+    for version in (3, 2):  # the newest counts
+        state = JobState.RUNNING
+        hub.heard(ExportChanged(project_id=PROJECT, export_id=export_id, version=version, state=state, total=9))
+    name, _, data = next(sent).decode().partition("\n")
+    assert name == "event: export"
+    told = json.loads(data.removeprefix("data: "))
+    assert (told["export_id"], told["version"], told["total"]) == (str(export_id), 3, 9)
+    assert labeler.told_exports() == []
 
 
 def test_a_stop_ends_streams_and_refuses_new_ones(hub: Hub) -> None:
