@@ -6,9 +6,11 @@ a file `labelyard_amqp_url` in it is worth a variable LABELYARD_AMQP_URL. Where 
 
 import base64
 import os
+import re
 import sys
 from email.utils import parseaddr
 from functools import cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -24,6 +26,9 @@ KEY_BYTES = 32
 """Of an Ed25519 key, private or public (RFC 8032)."""
 
 _SIGN = "LABELYARD_"
+
+
+_ORIGIN = re.compile(r"https?://[^/\s*]+")
 
 
 class Settings(BaseSettings):
@@ -126,6 +131,19 @@ class Settings(BaseSettings):
     """Seconds after which a live stream's reader who takes nothing of what is sent is dropped."""
     trusted_proxies: int = Field(default=0, ge=0, le=10)
     """Reverse proxies before the gateway: so many entries of X-Forwarded-For are believed, counted from its end."""
+    proxy_networks: str = "127.0.0.0/8, 10.0.0.0/8, 172.16.0.0/12, 192.168.0.0/16, ::1/128, fc00::/7"
+    """Where those proxies are: networks, separated by commas. X-Forwarded-For from elsewhere is not believed."""
+    cors_origins: str | None = None
+    """Other origins whose pages may use the API with their users' sign-ins, as in `https://tools.example.org`,
+    separated by commas. None: only pages of the gateway itself."""
+    rate_limit_user: int = Field(default=6000, ge=0)
+    """Requests that a signed-in person may send in a minute, to each gateway process; 0: as many as they like."""
+    rate_limit_token: int = Field(default=6000, ge=0)
+    """The same for each access token."""
+    rate_limit_address: int = Field(default=1200, ge=0)
+    """The same for each network address that people who are not signed in ask from."""
+    rate_limit_guesses: int = Field(default=60, ge=0)
+    """Tokens, sessions and links that are none, which an address may try in a minute, likewise."""
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/]+/?$")
     """The address that people use. With https, the session cookie is sent over https only."""
 
@@ -153,6 +171,20 @@ class Settings(BaseSettings):
     """Whether somebody whom the provider knows and we do not gets an account, as a plain member."""
     oidc_domains: str = ""
     """The domains that mail addresses of such accounts may have, with commas between; none: any."""
+
+    @field_validator("proxy_networks")
+    @classmethod
+    def _networks(cls, given: str) -> str:
+        for each in _separated(given):
+            ip_network(each)
+        return given
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins(cls, given: str | None) -> str | None:
+        if wrong := [each for each in _separated(given) if not _ORIGIN.fullmatch(each)]:
+            raise ValueError(f"no origin: {', '.join(wrong)}")
+        return given
 
     @field_validator("smtp_url")
     @classmethod
@@ -207,6 +239,21 @@ class Settings(BaseSettings):
         return frozenset(each.strip().casefold() for each in self.oidc_domains.split(",") if each.strip())
 
     @property
+    def proxies(self) -> list[IPv4Network | IPv6Network]:
+        """The networks of `proxy_networks`."""
+        return [ip_network(each) for each in _separated(self.proxy_networks)]
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The origins of `cors_origins`, spelled as browsers do."""
+        return frozenset(each.lower() for each in _separated(self.cors_origins))
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people come by https."""
+        return self.public_url.startswith("https://")
+
+    @property
     def stream_cap(self) -> int:
         """How many live streams one gateway process holds at most."""
         return self.gateway_threads // 2 if self.streams_max is None else self.streams_max
@@ -225,6 +272,10 @@ def keys_of(text: str) -> dict[str, tuple[bytes, ...]]:
             raise ValueError(f"must be issuer:key, with {KEY_BYTES} bytes in base64; issuers are {', '.join(ISSUERS)}")
         keys[issuer] = (*keys.get(issuer, ()), key)
     return keys
+
+
+def _separated(text: str | None) -> list[str]:
+    return [each.strip() for each in (text or "").split(",") if each.strip()]
 
 
 def secrets_folder() -> str | None:

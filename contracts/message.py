@@ -1,9 +1,11 @@
 """The base of every payload that crosses a service boundary."""
 
+import re
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
 
 
 class Message(BaseModel):
@@ -47,3 +49,22 @@ def _utc(value: datetime) -> datetime:
 
 Time = Annotated[datetime, AfterValidator(_utc)]
 """A moment, RFC 3339 on the wire, always UTC."""
+
+
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
+
+
+_MOMENTS = TypeAdapter(datetime)
+
+
+def _spelled_out(value: Any) -> datetime:
+    if isinstance(value, datetime):
+        return value
+    if isinstance(value, str) and _MOMENT.match(value):
+        with suppress(ValidationError):
+            return _MOMENTS.validate_python(value)
+    raise ValueError("not a moment as in 2026-11-30T12:00:00Z")
+
+
+AskedTime = Annotated[Time, BeforeValidator(_spelled_out)]
+"""A moment that a person or program asks for: no number of seconds, no date alone."""

@@ -5,21 +5,20 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from opentelemetry.trace import SpanKind
 from werkzeug.exceptions import NotFound
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from chassis import context, metrics, tracing
 from chassis.logs import get_logger
-from gateway import docs, openapi, pages, problems
-from gateway.address import client_address
+from gateway import docs, headers, openapi, pages, problems
+from gateway.address import behind_proxies, client_address
 from gateway.asker import Asker
 from gateway.calls import DEADLINE
 from gateway.routes import GROUPS
 from gateway.routing import Route
 from gateway.shared import loggable, shared
-from gateway.state import Gateway
+from gateway.state import Gateway, gateway
 
 log = get_logger()
 
@@ -35,10 +34,12 @@ def create_app(parts: Gateway) -> Flask:
     """The application over `parts`; nothing is started or connected."""
     app = Flask("gateway", static_folder=None)
     app.extensions["labelyard"] = parts
-    proxies = parts.settings.trusted_proxies
-    app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=0, x_host=0)  # type: ignore[method-assign]
+    app.extensions["safe headers"] = headers.safe(parts.settings)
+    app.url_map.merge_slashes = False  # or the answer would be a redirect, to whatever host was asked for
+    app.wsgi_app = behind_proxies(app.wsgi_app, parts.settings)  # type: ignore[method-assign]
     problems.register(app)
     app.before_request(_begin)
+    app.before_request(lambda: parts.security.origins.preflight(request))
     app.after_request(_finish)
     app.teardown_request(_end)
     for group in GROUPS:
@@ -77,7 +78,11 @@ def _begin() -> None:
 def _finish(response: Response) -> Response:
     response.headers[CORRELATION_HEADER] = g.correlation_id
     response.headers.setdefault("Cache-Control", "no-store" if request.method == "GET" else "no-cache")
-    response.headers["X-Content-Type-Options"] = "nosniff"
+    for name, value in current_app.extensions["safe headers"].items():
+        response.headers.setdefault(name, value)
+    gateway().security.origins.mark(request, response)
+    if (allowance := g.get("allowance")) is not None:
+        response.headers.update(allowance.headers)
     seconds = time.monotonic() - g.started
     name = request.endpoint or "none"
     metrics.handled.labels("http", name, str(response.status_code)).observe(seconds)

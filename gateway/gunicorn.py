@@ -3,11 +3,19 @@
 `gunicorn --config python:gateway.gunicorn gateway.wsgi:app`
 """
 
+import contextlib
 import ctypes
 import signal
 from typing import Any
 
-from gunicorn import glogging
+from gunicorn import glogging, util
+from gunicorn.http.errors import (
+    InvalidResponseHeader,
+    InvalidResponseHeaderName,
+    LimitRequestHeaders,
+    LimitRequestLine,
+    ParseException,
+)
 from gunicorn.workers.gthread import ThreadWorker
 
 from chassis import logs, principals, tracing
@@ -16,6 +24,7 @@ from chassis.listener import Listener
 from chassis.rpc.client import RpcClient
 from chassis.settings import settings
 from contracts.principals import GATEWAY
+from gateway.problems import unread
 from gateway.state import HEARD
 
 _settings = settings()
@@ -50,6 +59,19 @@ class Worker(ThreadWorker):  # type: ignore[misc]
             _health.stopping()
             parts.hub.stop()
 
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:
+        """Answer what gunicorn could not read as everything else is answered: with a problem document."""
+        if not isinstance(exc, ParseException) or isinstance(exc, InvalidResponseHeader | InvalidResponseHeaderName):
+            super().handle_error(req, client, addr, exc)
+            return
+        from gateway.wsgi import app
+
+        # what was sent is not logged: it may hold a secret
+        self.log.warning("a request could not be read: %s", type(exc).__name__)
+        too_large = isinstance(exc, LimitRequestLine | LimitRequestHeaders)
+        with contextlib.suppress(OSError):
+            util.write_nonblock(client, unread(app, "too_large" if too_large else "bad_request"))
+
 
 bind = f"{_settings.gateway_host}:{_settings.gateway_port}"
 workers = 1  # health port, caps and caches are one process's; more processes are more replicas
@@ -57,6 +79,8 @@ worker_class = Worker
 threads = _settings.gateway_threads
 worker_connections = 2000
 keepalive = 30
+forwarded_allow_ips = ""  # gateway.address says whose X-Forwarded-For is believed
+limit_request_line = 8190  # bytes, as much as gunicorn takes: filters of lists are long
 timeout = 30
 graceful_timeout = 20
 preload_app = False  # threads start after the fork (field notes, RPC wire)

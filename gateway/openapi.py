@@ -29,7 +29,32 @@ _Models = Mapping[Any, dict[str, Any]]
 _DESCRIPTION = """\
 Errors are problem documents (RFC 9457) with a stable `code`. Lists come in parts: ask again with `cursor`, the \
 `next` of the part before. Creating calls take an `Idempotency-Key`: the same call again within 24 hours answers \
-the same and does nothing twice. Updates of a specification or a body need `If-Match`. Times are RFC 3339, UTC."""
+the same and does nothing twice. Updates of a specification or a body need `If-Match`. Times are RFC 3339, UTC. \
+Text has no null characters, and whole numbers are written without a fraction."""
+
+
+_HEADERS: Mapping[str, Any] = {
+    "X-Correlation-Id": {
+        "description": "Stands in every log line about this request",
+        "required": True,
+        "schema": {"type": "string"},
+    },
+    "RateLimit-Policy": {
+        "description": "The limit that comes nearest: `q` requests in `w` seconds, counted by what it is named after",
+        "schema": {"type": "string", "examples": ['"user";q=6000;w=60']},
+    },
+    "RateLimit": {
+        "description": "What is left of it, `r`, for `t` seconds",
+        "schema": {"type": "string", "examples": ['"user";r=5999;t=60']},
+    },
+}
+"""Headers of every answer. Those of the limits are there where there are limits."""
+
+_REFUSED_HEADERS = {
+    **_HEADERS,
+    "Retry-After": {"description": "Seconds, where asking again helps", "schema": {"type": "integer"}},
+    "WWW-Authenticate": {"description": "With 401", "schema": {"type": "string"}},
+}
 
 
 class _Schemas(GenerateJsonSchema):
@@ -80,6 +105,7 @@ def document(groups: Iterable[Group]) -> dict[str, Any]:
             "responses": {
                 "Problem": {
                     "description": "A problem document",
+                    "headers": _REFUSED_HEADERS,
                     "content": {MEDIA_TYPE: {"schema": models[ProblemDocument, "serialization"]}},
                 }
             },
@@ -149,11 +175,12 @@ def _responses(route: Route, models: _Models) -> dict[str, Any]:
         good["content"] = {route.media_type: {"schema": models[route.answer, "serialization"]}}
     elif route.status == HTTPStatus.OK:
         good["content"] = {route.media_type: {"schema": {"type": "string"}}}
-    headers: dict[str, Any] = {"X-Correlation-Id": {"schema": {"type": "string"}}}
+    headers: dict[str, Any] = {**_HEADERS}
     if route.location is not None or route.status == HTTPStatus.FOUND:
-        headers["Location"] = {"schema": {"type": "string", "format": "uri-reference"}}
+        headers["Location"] = {"required": True, "schema": {"type": "string", "format": "uri-reference"}}
     if route.etag:
-        headers["ETag"] = {"description": "The version, in quotes", "schema": {"type": "string"}}
+        description = "The version, in quotes"
+        headers["ETag"] = {"description": description, "required": True, "schema": {"type": "string"}}
     good["headers"] = headers
     problem = {"$ref": "#/components/responses/Problem"}
     return {str(route.status): good, "4XX": problem, "5XX": problem}

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
 
+from chassis import context
 from chassis.context import correlation_id
 from chassis.logs import get_logger
 from contracts import errors
@@ -72,6 +73,15 @@ def answer(problem: Problem, headers: Iterable[tuple[str, str]] = ()) -> Respons
     if problem.code in _RETRY_AFTER:
         response.headers["Retry-After"] = str(problem.extra.get("retry_after", _RETRY_AFTER[problem.code]))
     return response
+
+
+def unread(app: Flask, code: str) -> bytes:
+    """The whole HTTP response to what was no request that could be read; the connection ends with it."""
+    with app.test_request_context(), context.correlated(None) as correlation_id:
+        response = answer(Problem(code))
+        response.headers.update({**app.extensions["safe headers"], "Connection": "close"})
+        response.headers["X-Correlation-Id"] = correlation_id
+        return f"HTTP/1.1 {response.status}\r\n{response.headers}".encode("latin-1") + response.get_data()
 
 
 def invalid(part: str, error: ValidationError) -> Problem:

@@ -145,7 +145,7 @@ class Route:
         if b"\\u0000" in raw and _has_nul(value):
             raise Problem("bad_request", "Text can't have null characters.")
         try:
-            return model.model_validate(value)
+            return model.model_validate_json(raw or b"{}", strict=True)  # text is no number, and 1 is not true
         except ValidationError as error:
             raise invalid("body", error) from None
 

@@ -21,7 +21,7 @@ from contracts.enums import (
     Visibility,
 )
 from contracts.failed import FailedMessage, FailedState
-from contracts.message import Message, Strict, Time
+from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TokenScope
 from contracts.rpc.exports import ShareLink
 from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter
@@ -153,7 +153,7 @@ class TokenBody(Strict):
     """The token may do what its maker may, as far as `scope` goes and, with a `project_id`, in that project only."""
 
     name: str = Field(min_length=1, max_length=200)
-    expires_at: Time | None = None
+    expires_at: AskedTime | None = None
     scope: TokenScope = TokenScope.FULL
     project_id: UUID | None = None
 
@@ -311,7 +311,7 @@ class LabelsQuery(PageQuery):
     dataset: str | None = Field(default=None, max_length=200)
     data_key: str | None = Field(default=None, max_length=1000)
     has_open_issues: bool | None = None
-    updated_since: Time | None = None
+    updated_since: AskedTime | None = None
 
     @property
     def filter(self) -> LabelFilter:
@@ -366,7 +366,7 @@ class ExportBody(Strict):
 class ShareBody(Strict):
     """How long a share link is to hold; by default until it is revoked."""
 
-    expires_at: Time | None = None
+    expires_at: AskedTime | None = None
     max_downloads: int | None = Field(default=None, ge=1, le=2**31 - 1)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 from flask import Request
 
 from chassis import context
+from chassis.settings import Settings
 from contracts.enums import Visibility
 from contracts.errors import Problem
 from contracts.events import EventData, MembershipChanged, PrincipalChanged, ProjectChanged, ProjectDeleted
@@ -22,10 +23,12 @@ from contracts.permissions import (
 from contracts.principals import Claims
 from contracts.rpc.members import GetRole, Principal, ResolveSession, ResolveToken
 from contracts.rpc.projects import GetProject, Project
-from gateway.address import client_address
+from gateway.address import client_address, counted_address
 from gateway.asker import Asker, Credentials, known_of
 from gateway.cache import Cache
 from gateway.calls import Calls
+from gateway.headers import Origins
+from gateway.limits import Limits
 from gateway.routing import Access, least_scope
 
 COOKIE = "labelyard_session"
@@ -50,8 +53,10 @@ def credentials_of(request: Request) -> Credentials | None:
 class Security:
     """Resolves askers and keeps what it learned (gateway.cache)."""
 
-    def __init__(self, calls: Calls) -> None:
+    def __init__(self, calls: Calls, settings: Settings) -> None:
         self._call = calls
+        self.limits = Limits(settings)
+        self.origins = Origins(settings)
         self._principals: Cache[str, Principal] = Cache()
         self._roles: Cache[tuple[UUID, UUID], ProjectRole] = Cache(50_000)
         self._heads: Cache[UUID, Project] = Cache()
@@ -65,13 +70,18 @@ class Security:
         it exists or not, and `unauthenticated` when they are not signed in. With `deleted` it may be a deleted one,
         which only those know of who have the permission.
         """
+        reading = request.method in _READING
+        if not reading and request.headers.get("Sec-Fetch-Site") == "cross-site" and not self.origins.allows(request):
+            raise Problem("csrf_failed", "Pages of other sites may change nothing here.")
+        credentials = None if access is Access.PUBLIC else credentials_of(request)
+        address = counted_address(request)
+        if credentials is None:
+            self.limits.take("address", address)
         if access is Access.PUBLIC:
             return Asker()
-        reading = request.method in _READING
-        credentials = credentials_of(request)
         principal = None
         if credentials is not None:
-            principal = self.principal(credentials, reading=reading)
+            principal = self._known(credentials, address, reading=reading)
             if credentials.kind == "session" and not reading:
                 _check_csrf(request, principal)
         if access is Access.ASSET:
@@ -117,21 +127,32 @@ class Security:
             raise Problem("unauthenticated" if principal is None else problem.code) from None
         return Asker(principal, credentials, role, scope, project)
 
-    def principal(self, credentials: Credentials, *, reading: bool) -> Principal:
-        """Whom `credentials` stand for."""
-        secret, address = credentials.secret, credentials.address
+    def principal(self, credentials: Credentials, *, reading: bool, address: str | None = None) -> Principal:
+        """Whom `credentials` stand for. From an `address` of too many that stand for nobody, only known ones do."""
+        secret = credentials.secret
         question = (
-            ResolveSession(secret=secret, address=address)
+            ResolveSession(secret=secret, address=credentials.address)
             if credentials.kind == "session"
             else ResolveToken(secret=secret)
         )
-        principal = self._principals.get(
-            credentials.key, lambda deadline: self._call(question, deadline), reading=reading
-        )
+
+        def ask(deadline: float | None) -> Principal:
+            with self.limits.guess(address):
+                return self._call(question, deadline)
+
+        principal = self._principals.get(credentials.key, ask, reading=reading)
         assert principal is not None
         if principal.expires_at is not None and principal.expires_at <= datetime.now(UTC):
             self.drop_credentials(credentials)
             raise Problem("unauthenticated", "The sign-in has expired.")
+        return principal
+
+    def _known(self, credentials: Credentials, address: str, *, reading: bool) -> Principal:
+        """Whom `credentials` stand for; counted, as are those that stand for nobody."""
+        principal = self.principal(credentials, reading=reading, address=address)
+        self.limits.take("user", str(principal.user.id))
+        if principal.token_id is not None:
+            self.limits.take("token", str(principal.token_id))
         return principal
 
     def head(self, project_id: UUID, *, reading: bool) -> Project:

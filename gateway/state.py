@@ -91,7 +91,7 @@ def build(settings: Settings) -> Gateway:
     return Gateway(
         settings=settings,
         calls=calls,
-        security=Security(calls),
+        security=Security(calls, settings),
         hub=Hub(
             lambda question, deadline: calls.send(question, deadline).result(),
             settings.stream_cap,

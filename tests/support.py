@@ -10,6 +10,9 @@ from deploy.local.servers.rabbitmq import RabbitMQ
 from deploy.local.state import State
 from deploy.local.system import System
 
+UNLIMITED = {f"LABELYARD_RATE_LIMIT_{who}": "0" for who in ("USER", "TOKEN", "ADDRESS", "GUESSES")}
+"""Tests and benchmarks ask from one address, as few people, and as much as they can."""
+
 
 @contextlib.contextmanager
 def temporary_system(name: str, given: Mapping[str, str] | None = None) -> Iterator[System]:
@@ -22,7 +25,7 @@ def temporary_system(name: str, given: Mapping[str, str] | None = None) -> Itera
     home.chmod(0o755)  # so that the servers' own users come through
     state = State.load_or_create(home)
     state.port("gateway")  # a private one: 8080 is for people
-    system = System(state, given=given or {}, die_with_parent=True)
+    system = System(state, given={**UNLIMITED, **(given or {})}, die_with_parent=True)
     try:
         yield system
     finally:

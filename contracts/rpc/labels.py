@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 from contracts.body import Body, Name
 from contracts.enums import AssetState, ImportFormat, IssueState, JobState, LabelAction, OnError, Review, Status
 from contracts.events import LabelState
-from contracts.message import Message, Strict, Time
+from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import Card, Permission, Role
 from contracts.rights import Only, Right
 from contracts.rpc import Command, Query
@@ -289,7 +289,7 @@ class LabelFilter(Strict):
     dataset: str | None = Field(default=None, max_length=200)
     data_key: str | None = Field(default=None, max_length=1000)  # contains
     has_open_issues: bool | None = None
-    updated_since: Time | None = None
+    updated_since: AskedTime | None = None
 
 
 class ObjectCounts(Message):

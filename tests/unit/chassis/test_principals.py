@@ -156,6 +156,7 @@ def test_an_order_says_for_whom_and_a_fact_nothing() -> None:
 
 def test_which_events_are_orders() -> None:
     assert {name for name, event in EVENTS.items() if event.order} == {
+        "members.password_reset.requested.v1",
         "projects.project.purge_requested.v1",
         "labels.assets.completed.v1",
         "labels.import.requested.v1",

@@ -124,7 +124,7 @@ def test_every_fault_of_a_body_is_named_with_its_place(client: FlaskClient) -> N
     document = refused(client.post(THING, json={"sizes": [1, "x"], "color": 1}), 422, "validation_failed")
     assert [(fault["place"], fault["kind"]) for fault in document["errors"]] == [
         ("body.name", "missing"),
-        ("body.sizes.1", "int_parsing"),
+        ("body.sizes.1", "int_type"),
         ("body.color", "extra_forbidden"),
     ]
 

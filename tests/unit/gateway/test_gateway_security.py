@@ -25,6 +25,7 @@ from gateway.security import Security
 from gateway.state import build
 
 PROJECT = new_id()
+SETTINGS = Settings(amqp_url="amqp://nobody@nowhere.invalid")
 TOKEN = Credentials("token", "ly_secret")
 
 
@@ -61,7 +62,7 @@ class Members:
 def security(answer: Principal) -> Iterator[tuple[Security, Members]]:
     """A gateway's security that hears events, within a request that carries TOKEN."""
     members = Members(answer)
-    subject = Security(members)  # type: ignore[arg-type]
+    subject = Security(members, SETTINGS)  # type: ignore[arg-type]
     subject.listening(True)
     yield subject, members
 
@@ -175,11 +176,14 @@ def test_what_was_revoked_is_asked_for_again_and_refused() -> None:
         (1, "192.0.2.1", "[2001:DB8::0:1]:4711", "2001:db8::1"),
         (0, "2001:DB8::0:1", None, "2001:db8::1"),
         (1, "192.0.2.1", "nonsense", None),
+        (1, "198.51.100.1", "203.0.113.9", "198.51.100.1"),  # no proxy of ours
+        (1, "2001:db8::7", "203.0.113.9", "203.0.113.9"),
         (0, "", None, None),
     ],
 )
 def test_where_a_request_comes_from(proxies: int, sender: str, forwarded: str | None, expected: str | None) -> None:
-    settings = Settings(amqp_url="amqp://nobody@nowhere.invalid", trusted_proxies=proxies)
+    networks = "192.0.2.0/24, 2001:db8::/32"
+    settings = SETTINGS.model_copy(update={"trusted_proxies": proxies, "proxy_networks": networks})
     app = create_app(build(settings))
     seen: list[str | None] = []
     app.add_url_rule("/where", view_func=lambda: (seen.append(client_address(request)), "")[1])
