@@ -55,6 +55,8 @@ class _Doing:
     subject: str | None = None
     subject_id: object = None
     project_id: UUID | None = None
+    user_id: UUID | None = None
+    session_id: UUID | None = None
     before: dict[str, Any] | None = None
     after: dict[str, Any] | None = None
     settled: bool = False
@@ -78,12 +80,15 @@ def note(
     subject_id: object = None,
     *,
     project_id: UUID | None = None,
+    user_id: UUID | None = None,
+    session_id: UUID | None = None,
     before: Side | None = None,
     after: Side | None = None,
 ) -> None:
     """Say what the command at hand is about, and what it changed; what was said before stays where nothing is said.
 
-    `before` and `after` are added to. No secrets. Without a command at hand, as in consumers: nothing.
+    `user_id`, `session_id`: who it turned out to be that did it, as at a sign-in. `before` and `after` are added to.
+    No secrets. Without a command at hand, as in consumers: nothing.
     """
     at_hand = _doing.get()
     if at_hand is None:
@@ -91,6 +96,7 @@ def note(
     if subject is not None:
         at_hand.subject, at_hand.subject_id = subject, subject_id
     at_hand.project_id = project_id or at_hand.project_id
+    at_hand.user_id, at_hand.session_id = user_id or at_hand.user_id, session_id or at_hand.session_id
     if before is not None:
         at_hand.before = {**(at_hand.before or {}), **before}
     if after is not None:
@@ -183,14 +189,13 @@ def _row_of(at_hand: _Doing, outcome: str, answer: Message | None) -> dict[str, 
     project_id = at_hand.project_id or getattr(command, "project_id", None)
     before, after = at_hand.before, at_hand.after
     if before is None and after is None:
-        unasked = {"idempotency_key", "actor", "project_id", "address"}
+        unasked = {"idempotency_key", "actor", "project_id", "address", "device"}
         after = {name: value for name, value in without_secrets(command).items() if name not in unasked}
     row = _row(_action(command), outcome, subject, subject_id, project_id, before, after)
     if row["user_id"] is None:
         actor = getattr(command, "actor", None)
-        row["user_id"] = getattr(actor, "user_id", actor)
-    row["address"] = row["address"] or getattr(command, "address", None)
-    row["agent"] = row["agent"] or getattr(command, "device", None)
+        row["user_id"] = at_hand.user_id or getattr(actor, "user_id", actor)
+        row["session_id"] = at_hand.session_id
     return row
 
 

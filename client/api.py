@@ -15,6 +15,7 @@ from .types import (
     Action,
     Asset,
     AssetDraft,
+    AuditEntry,
     Body,
     CheckKind,
     CounterCheck,
@@ -601,6 +602,25 @@ class Labelyard:
     def drop_failed_queue(self, queue: str, *, kind: str | None = None, state: str | None = None) -> int:
         """Forget the failed messages of a queue; how many those were."""
         return int(self.post("/admin/failed:drop", _given({"queue": queue, "type": kind, "state": state}))["count"])
+
+    def audit(self, *, away: Callable[[str], None] = lambda _: None, **which: str | None) -> Iterator[AuditEntry]:
+        """Changes, newest first: `which` by service, project_id, user_id, token_id, action, outcome, subject,
+        subject_id, address, correlation_id, since, until. `away` is told each service that did not answer and is left
+        out."""
+        cursor: str | None = None
+        while True:
+            page = self.get("/admin/audit", cursor=cursor, limit=200, **which)
+            for each in page["unavailable"]:
+                away(each)
+            yield from page["items"]
+            cursor = page.get("next")
+            if cursor is None:
+                return
+
+    def export_audit(self, *, as_csv: bool = False, **which: str | None) -> Iterator[str]:
+        """The same in one answer, line by line: JSON, or CSV. Raises TransferError if it breaks off."""
+        path = "/admin/audit/export.csv" if as_csv else "/admin/audit/export"
+        return self.transport.lines(path, _given(which))
 
 
 def _failed(service: str, message_id: str) -> str:

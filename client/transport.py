@@ -2,7 +2,7 @@
 
 import random
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from typing import Any
 from uuid import uuid4
 
@@ -110,6 +110,24 @@ class Transport:
         """Close all connections."""
         self.http.close()
         self.storage.close()
+
+    def lines(self, path: str, params: Mapping[str, Any]) -> Iterator[str]:
+        """The lines of a long answer, as they come. Raises ApiError, Unreachable; TransferError if it breaks off."""
+        begun = False
+        try:
+            with self.http.stream(
+                "GET", path, params=dict(params), timeout=httpx.Timeout(30.0, read=120.0)
+            ) as response:
+                if response.status_code >= 400:
+                    response.read()
+                    raise to_error(response)
+                begun = True
+                yield from response.iter_lines()
+        except httpx.TransportError as error:
+            why = str(error) or type(error).__name__
+            if begun:
+                raise TransferError(f"the answer broke off: {why}") from error
+            raise Unreachable(self.url, why) from error
 
     def request(
         self,

@@ -338,6 +338,28 @@ class FailedMessageBody(FailedMessage):
     encoding: Literal["text", "base64"]
 
 
+class AuditEntry(TypedDict):
+    """A change, or the refused attempt at one: by whom, when, from where, of what."""
+
+    id: str
+    at: str
+    service: str
+    action: str
+    outcome: str
+    issuer: str | None
+    user_id: str | None
+    session_id: str | None
+    token_id: str | None
+    address: str | None
+    agent: str | None
+    correlation_id: str | None
+    project_id: str | None
+    subject: str | None
+    subject_id: str | None
+    before: dict[str, Any] | None
+    after: dict[str, Any] | None
+
+
 class FoundLabels(TypedDict):
     """How many labels there were of a kind, and the ids of the first 100."""
 

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chassis.settings import SERVICES
+from contracts.audit import AuditEntry
 from contracts.body import Name, SpecificationDraft
 from contracts.enums import (
     AssetState,
@@ -83,6 +84,35 @@ class FailedMessages(Message):
     """A part of a list; `unavailable`: services that did not answer, whose messages are missing here."""
 
     items: tuple[FailedMessage, ...]
+    next: str | None = None
+    unavailable: tuple[str, ...] = ()
+
+
+class AuditFilter(Strict):
+    """Which changes: of a project, by a person or a token, from an address, of a subject (its kind, its id)."""
+
+    service: ServiceName | None = None
+    project_id: UUID | None = None
+    user_id: UUID | None = None
+    token_id: UUID | None = None
+    action: str | None = Field(default=None, max_length=100)
+    outcome: str | None = Field(default=None, max_length=100)
+    subject: str | None = Field(default=None, max_length=100)
+    subject_id: str | None = Field(default=None, max_length=400)
+    address: str | None = Field(default=None, max_length=100)
+    correlation_id: str | None = Field(default=None, max_length=100)
+    since: Time | None = None
+    until: Time | None = None
+
+
+class AuditQuery(PageQuery, AuditFilter):
+    """A part of them."""
+
+
+class AuditEntries(Message):
+    """A part of a list; `unavailable`: services that did not answer, whose changes are missing here."""
+
+    items: tuple[AuditEntry, ...]
     next: str | None = None
     unavailable: tuple[str, ...] = ()
 

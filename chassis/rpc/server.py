@@ -140,7 +140,7 @@ def rpc(
                 parsed = _parse(request_type.of(self.name), request)
                 if claims is not None:
                     with _refusals(name):
-                        rights.check(claims, parsed)
+                        _permit(self, claims, parsed)
                 with context.acting_for(claims):
                     if isinstance(parsed, Command):
                         answer = _carry_out(self, method, parsed, transaction=transaction, again=again)
@@ -256,6 +256,17 @@ def _signed(service: "Service") -> Claims | None:
         return principals.check(passport, service.call.get("digest", ""))
     except principals.Distrusted as fault:
         raise Problem("bad_principal", f"The call is not trusted: {fault}.") from None
+
+
+def _permit(service: "Service", claims: Claims, request: Request[Message]) -> None:
+    """Problem `forbidden` unless who asks may; a command's refusal has its row in the audit."""
+    try:
+        rights.check(claims, request)
+    except Problem as problem:
+        if isinstance(request, Command):
+            with context.acting_for(claims), audit.doing(request):
+                audit.refused(service.database, problem.code)
+        raise
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import click
 
 from . import Group
+from .audit import audit
 from .counters import counters
 from .failed import failed
 
@@ -12,5 +13,5 @@ def admin() -> None:
     """Look after the installation, for owners and admins."""
 
 
-for command in (counters, failed):
+for command in (audit, counters, failed):
     admin.add_command(command)

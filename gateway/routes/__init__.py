@@ -2,6 +2,7 @@
 
 from gateway.routes import (
     account,
+    audit,
     auto_label,
     counters,
     exports,
@@ -35,4 +36,5 @@ GROUPS: tuple[Group, ...] = (
     exports.group,
     counters.group,
     failed.group,
+    audit.group,
 )
