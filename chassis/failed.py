@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import paging
+from chassis import audit, paging
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.settings import settings
@@ -324,6 +324,8 @@ def _change(
     changed = session.connection().execute(change.where(*conditions)).rowcount
     if request.id is not None and not changed:
         raise _gone(service)
+    chosen = {"queue": request.queue, "type": request.type, "state": request.state}
+    audit.note("failed_messages", request.id or request.queue, after={"count": changed, **chosen})
     return FailedCount(count=changed)
 
 

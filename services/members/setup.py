@@ -11,7 +11,7 @@ from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from sqlalchemy.orm import Session
 
-from chassis import logs
+from chassis import audit, logs
 from chassis.database import Database
 from chassis.settings import secrets_folder, settings
 from contracts.enums import UserState
@@ -51,7 +51,10 @@ def set_up(session: Session, hasher: Passwords, first: FirstOwner) -> str:
         )
     else:
         password_hash = hasher.hash(first.password.get_secret_value())
-        create_user(session, first.email, first.email.partition("@")[0], password_hash, TeamRole.OWNER)
+        name = first.email.partition("@")[0]
+        made = create_user(session, first.email, name, password_hash, TeamRole.OWNER)
+        after = {"email": made.email, "team_role": made.team_role}
+        audit.write(session, "members.setup", "user", made.id, issuer="setup", after=after)
         done = f"{first.email} is the team's first owner."
     if first.token is not None and first.email is not None:
         owner = find_by_email(session, first.email)
@@ -71,7 +74,10 @@ def _give_token(session: Session, owner: UserRow, secret: str) -> bool:
     known = sa.select(TokenRow.id).where(TokenRow.secret_hash == domain.hash_secret(secret))
     if session.scalar(known) is not None:
         return False
-    create_token(session, owner.id, "set-up", secret=secret)
+    token = create_token(session, owner.id, "set-up", secret=secret)
+    audit.write(
+        session, "members.setup", "token", token.id, issuer="setup", after={"name": token.name, "user": owner.id}
+    )
     return True
 
 

@@ -14,7 +14,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import failed, outbox, paging
+from chassis import audit, failed, outbox, paging
 from chassis.copies import take_newer
 from chassis.database import Database
 from chassis.ids import new_id
@@ -108,6 +108,7 @@ def list_exports(session: Session, request: ListExports) -> ExportPage:
 def rename_export(session: Session, request: RenameExport) -> Export:
     """Give an export another name; Problem `not_found`, `gone`."""
     row = require_export(session, request.project_id, request.export_id, lock=True)
+    audit.note("export", row.id, before={"name": row.name}, after={"name": request.name})
     row.name = request.name
     _change(session, row)
     return _told(session, row)[0]
@@ -138,6 +139,7 @@ def delete_export(session: Session, project_id: UUID, export_id: UUID) -> Nothin
     """Delete an export; its file follows (`clear_away`). Problem `not_found`, `gone`."""
     row = require_export(session, project_id, export_id, lock=True)
     row.deleted_at = datetime.now(UTC)
+    audit.note("export", row.id, before={"name": row.name, "format": row.format, "state": row.state})
     _change(session, row)
     return Nothing()
 

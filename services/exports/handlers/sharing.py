@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from chassis import audit
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
@@ -51,6 +52,8 @@ def share_export(session: Session, request: ShareExport) -> NewShareLink:
         downloads=0,
     )
     session.add(row)
+    after = {"export": row.target_id, "expires_at": row.expires_at, "max_downloads": row.max_downloads}
+    audit.note("share_link", row.id, after=after)
     return _told(row, token)
 
 

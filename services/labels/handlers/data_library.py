@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging, uploads
+from chassis import audit, outbox, paging, uploads
 from chassis.chunks import chunks
 from chassis.database import Database
 from chassis.ids import new_id
@@ -51,6 +51,9 @@ VERIFIED_AT_ONCE = 50
 
 ABANDONED = timedelta(seconds=UPLOAD_SECONDS) + uploads.KEPT
 """How long after it was last registered an asset is not expected any more: what was uploaded for it is being swept."""
+
+NAMED = 20
+"""Assets that the audit names of a command that was about many."""
 
 REJECTED_AT_ONCE = 500
 """Abandoned assets that are rejected in one transaction and one event."""
@@ -115,6 +118,8 @@ def register_assets(
     assets = {row.data_key: row for row in rows}
     changed = [row for row in rows if row.id in made or _announce_again(row, by_key[row.data_key], now)]
     session.flush()
+    keys = [row.data_key for row in changed]
+    audit.note("dataset", dataset.id, after={"name": dataset.name, "assets": len(keys), "data_keys": keys[:NAMED]})
     publish_assets(session, changed)
     expected = [asset for asset in rows if asset.state != AssetState.STORED]
     uploads.remember(session, map(attempt_key, expected), UPLOAD_SECONDS)
@@ -153,6 +158,7 @@ def complete_assets(session: Session, dataset_name: str, ids: Sequence[UUID]) ->
     if unknown:
         raise Problem("unknown_asset", f"{dataset_name!r} has no asset {unknown[0]}.", assets=_some(unknown))
     expected = [asset.id for asset in found if asset.state is AssetState.REGISTERED]
+    audit.note("dataset", dataset.id, after={"name": dataset.name, "assets": len(expected), "ids": expected[:NAMED]})
     outbox.add(session, *(AssetsCompleted(asset_ids=tuple(some)) for some in chunks(expected, VERIFIED_AT_ONCE)))
     return AssetPage(items=found)
 

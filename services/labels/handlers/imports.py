@@ -7,7 +7,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import failed, outbox, uploads
+from chassis import audit, failed, outbox, uploads
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
@@ -45,6 +45,7 @@ def create_upload(session: Session, owners: Owners, store: ObjectStore, request:
         created_at=datetime.now(UTC),
     )
     session.add(row)
+    audit.note("upload", row.id, after={"filename": row.filename, "size": row.size})
     return _upload(session, store, row)
 
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import paging
+from chassis import audit, paging
 from chassis.ids import new_id
 from contracts.enums import IssueState
 from contracts.errors import Problem
@@ -85,6 +85,7 @@ def comment_on_issue(session: Session, owners: Owners, request: CommentOnIssue) 
     )
     session.add(row)
     issue.comments += 1
+    audit.note("issue_comment", row.id, after={"issue": issue.id, "label": request.label_id, "text": row.text})
     return _to_comment(row)
 
 
@@ -151,6 +152,7 @@ def _count(
     label.updated_at = at
     after = {"open_issues": label.open_issues, "issue": str(issue.id)}
     line = changes.history(label, action=action, actor=actor.user_id, comment=comment, before=before, after=after)
+    audit.note("issue", issue.id, before=before, after={"label": label.id, "state": issue.state, **after})
     changes.write(session, [line])
     changes.publish(session, [label], actor.user_id, action)
 

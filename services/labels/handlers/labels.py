@@ -9,7 +9,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as UUID_TYPE
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging
+from chassis import audit, outbox, paging
 from chassis.chunks import chunks
 from chassis.ids import new_id
 from contracts.body import Body
@@ -69,6 +69,8 @@ def add_labels(session: Session, owners: Owners, request: AddLabels) -> LabelsAd
         _publish_made(session, request.project_id, created, actor, now)
         made, total = made + len(created), total + len(assets)
     ids = None if request.assets is None else _label_ids(session, request.project_id, request.assets)
+    after = {"created": made, "existing": total - made, "dataset": request.dataset}
+    audit.note("project", request.project_id, after=after)
     return LabelsAdded(created=made, existing=total - made, ids=ids)
 
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging
+from chassis import audit, outbox, paging
 from chassis.database import Database
 from contracts.enums import UserState
 from contracts.errors import Problem
@@ -103,6 +103,7 @@ def add_member(session: Session, request: AddMember, password_hash: str | None) 
         .on_conflict_do_nothing()
     )
     row = session.get_one(MembershipRow, (request.project_id, user.id), with_for_update=True)
+    audit.note("user", user.id)
     _set_role(session, row, request.role)
     return _to_member(row, user)
 
@@ -147,7 +148,9 @@ def _take_project(session: Session, project_id: UUID, version: int, *, restored:
 
 def _create_or_find(session: Session, email: str, name: str, password_hash: str) -> UserRow | None:
     try:
-        return create_user(session, email, name, password_hash)
+        user = create_user(session, email, name, password_hash)
+        audit.note("user", user.id, after={"email": user.email, "name": user.name})
+        return user
     except Problem as problem:
         if problem.code != "email_taken":
             raise
@@ -161,6 +164,7 @@ def _set_role(session: Session, row: MembershipRow, role: ProjectRole | None) ->
         return
     if row.role is None:
         row.since = datetime.now(UTC)
+    audit.note("user", row.user_id, before={"role": row.role}, after={"role": role})
     row.role = role
     row.version += 1
     session.flush()

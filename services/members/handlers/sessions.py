@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session as Transaction
 
-from chassis import paging
+from chassis import audit, paging
 from chassis.database import Database
 from chassis.ids import new_id
 from contracts.enums import UserState
@@ -40,6 +40,8 @@ def login(
     with database.session() as session:
         user = _active(session, email)
         at_home = devices.users_of(session, device_secret)
+    # what is no address may be a password that was typed into the wrong field
+    audit.note("user", user.id if user else None, after={"email": email} if "@" in email else {})
     known = device_secret if user is not None and user.id in at_home else None
     with guards.guess(database, domain.sign_in_guards(domain.email_key(email), address, known)):
         while True:
@@ -51,7 +53,9 @@ def login(
                 if _unchanged(session, user):
                     if renewed is not None:
                         _renew(session, user, renewed)
-                    return start_session(session, user, device, device_secret, address)
+                    started = start_session(session, user, device, device_secret, address)
+                    audit.settle(session, started)
+                    return started
                 user = _active(session, email)
 
 
@@ -81,6 +85,7 @@ def start_session(
     )
     session.add(row)
     session.flush()
+    audit.note("session", row.id, user_id=user.id, session_id=row.id, after={"expires_at": row.expires_at})
     manages = bool(session.scalar(sa.select(manages_any_project(user.id))))
     return Session(
         principal=_principal(user, row, secret, manages),
@@ -129,6 +134,7 @@ def password_change(
         user = session.get(UserRow, request.user_id)
     if user is None or user.state is not UserState.ACTIVE:
         raise Problem("unauthenticated")
+    audit.note("user", user.id, after={"password": "another", "end_other_sessions": request.end_other_sessions})
     with guards.guess(database, domain.password_change_guards(str(user.id))):
         right = passwords.matches(user.password_hash, request.current_password)
         new = passwords.hash(request.new_password) if right else None

@@ -6,7 +6,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import paging
+from chassis import audit, paging
 from chassis.ids import new_id
 from contracts.enums import UserState
 from contracts.errors import Problem
@@ -66,6 +66,7 @@ def revoke_token(session: Session, user_id: UUID, token_id: UUID) -> None:
         raise Problem("not_found", "You have no such token.")
     if row.revoked_at is None:
         row.revoked_at = datetime.now(UTC)
+        audit.note("token", row.id, before={"name": row.name, "scope": row.scope, "project_id": row.project_id})
         user_changed(session, user_id, revoked_tokens=(token_id,))
 
 

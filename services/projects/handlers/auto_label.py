@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import paging
+from chassis import audit, paging
 from chassis.ids import new_id
 from contracts.body import Specification
 from contracts.errors import Problem
@@ -47,9 +47,13 @@ def set_auto_label(session: Session, request: SetAutoLabel) -> AutoLabelSettings
         "updated_by": request.actor,
         "updated_at": datetime.now(UTC),
     }
+    was = _settings(session, project)
     statement = insert(AutoLabelRow).values(project_id=project.id, **values)
     session.execute(statement.on_conflict_do_update(index_elements=[AutoLabelRow.project_id], set_=values))
-    return _settings(session, project)
+    now = _settings(session, project)
+    before, after = audit.differing(dict(was), dict(now))
+    audit.note("auto_label", project.id, before=before, after=after)
+    return now
 
 
 def create_model(session: Session, request: CreateAutoLabelModel) -> AutoLabelModel:

@@ -15,7 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging, uploads
+from chassis import audit, outbox, paging, uploads
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.objects import ObjectStore
@@ -77,6 +77,7 @@ def create_guideline(session: Session, store: ObjectStore, request: CreateGuidel
         created_at=datetime.now(UTC),
     )
     session.add(row)
+    audit.note("guideline", row.id, after={"name": row.name, "size": row.size})
     return _upload(session, store, row)
 
 
@@ -124,6 +125,7 @@ def complete(session: Session, project_id: UUID, guideline_id: UUID, verified: V
     if row.stored_at is None and verified is not None:
         row.pages, row.sha256, row.stored_at = verified.pages, verified.sha256, datetime.now(UTC)
         _count(session, project, row, 1)
+        audit.note("guideline", row.id, after={"name": row.name, "pages": row.pages, "sha256": row.sha256})
     return _to_guideline(row)
 
 
@@ -158,6 +160,7 @@ def delete_guideline(session: Session, project_id: UUID, guideline_id: UUID) -> 
     project = find(session, project_id, lock=True)
     row = _stored(session, project_id, guideline_id)
     session.delete(row)
+    audit.note("guideline", row.id, before={"name": row.name, "pages": row.pages, "sha256": row.sha256})
     _count(session, project, row, -1)
 
 

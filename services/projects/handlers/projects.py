@@ -9,7 +9,7 @@ from psycopg.errors import UniqueViolation
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from chassis import outbox, paging
+from chassis import audit, outbox, paging
 from chassis.ids import new_id
 from contracts.body import Specification
 from contracts.enums import Visibility
@@ -27,6 +27,9 @@ from contracts.rpc.projects import (
 )
 from services.projects import domain
 from services.projects.models import ProjectRow, RemovedPart
+
+_AUDITED = ("name", "description", "visibility", "specification", "deleted_at")
+"""What the audit tells of a project, before and after."""
 
 DEADLINE = 5.0
 """Seconds to wait for the labels service, which has to look through a project's labels."""
@@ -77,6 +80,7 @@ def create_project(session: Session, request: CreateProject) -> Project:
     row = session.scalar(made.returning(ProjectRow))
     if row is None:
         raise _name_taken(request.name)
+    audit.note("project", row.id, project_id=row.id, after={name: values[name] for name in _AUDITED if name in values})
     return _announced(session, row)
 
 
@@ -200,6 +204,7 @@ def _saved(session: Session, row: ProjectRow, event: type[ProjectChanged] = Proj
 
 def _advance(session: Session, row: ProjectRow) -> None:
     """Write a changed row as its next version."""
+    _note(row)
     row.version += 1
     row.updated_at = datetime.now(UTC)
     name = row.name
@@ -209,6 +214,21 @@ def _advance(session: Session, row: ProjectRow) -> None:
         if isinstance(error.orig, UniqueViolation) and error.orig.diag.constraint_name == "projects_name_unique":
             raise _name_taken(name) from None
         raise
+
+
+def _note(row: ProjectRow) -> None:
+    """Tell the audit what of a row is going to change; of a specification, its parts that differ."""
+    before, after = {}, {}
+    for name in _AUDITED:
+        history = sa.inspect(row).attrs[name].history
+        if history.deleted and history.added:
+            before[name], after[name] = history.deleted[0], history.added[0]
+    old, new = before.pop("specification", {}), after.pop("specification", {})
+    for part in sorted({*old, *new}):
+        if old.get(part) != new.get(part):
+            before[part] = [each for each in old.get(part) or () if each not in (new.get(part) or ())]
+            after[part] = [each for each in new.get(part) or () if each not in (old.get(part) or ())]
+    audit.note("project", row.id, before=before, after=after)
 
 
 def _announced(session: Session, row: ProjectRow, event: type[ProjectChanged] = ProjectChanged) -> Project:

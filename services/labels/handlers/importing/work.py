@@ -12,7 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import context, outbox
+from chassis import audit, context, outbox
 from chassis.chunks import chunks
 from chassis.database import Database
 from chassis.ids import new_id
@@ -314,4 +314,16 @@ class _Work:
             setattr(row, name, value)
         row.version += 1
         outbox.add(session, changed(row))
+        if row.ended_at is not None:
+            report = {name: row.report.get(name) for name in ("files", "labels", "objects", "error_count")}
+            audit.write(
+                session,
+                "labels.end_import",
+                "import",
+                row.id,
+                issuer="labels",
+                user_id=row.created_by,
+                project_id=row.project_id,
+                after={"state": row.state, "failure": row.failure, "dataset": row.dataset, **report},
+            )
         self._task = row
