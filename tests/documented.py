@@ -37,7 +37,14 @@ def assert_documented(response: httpx.Response) -> None:
         return
     media_type = response.headers["content-type"].partition(";")[0]
     assert media_type in content, f"{operation['operationId']} answers {media_type}"
-    _validator(json.dumps(content[media_type]["schema"])).validate(response.json())
+    value = response.json() if media_type.endswith("json") and media_type != "application/x-ndjson" else response.text
+    _validator(json.dumps(content[media_type]["schema"])).validate(value)
+
+
+def operation_of(method: str, path: str) -> str | None:
+    """The id of the operation that a request's address (with /api/v1) is of."""
+    operation = _operation(method, path)
+    return None if operation is None else operation["operationId"]
 
 
 def _operation(method: str, path: str) -> dict[str, Any] | None:

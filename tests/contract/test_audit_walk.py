@@ -1,0 +1,287 @@
+"""A day in which everything is done once that the API can do, and what the audit says of it afterwards.
+
+A new operation that changes something has to be done in `day` too, or to stand in ELSEWHERE.
+"""
+
+import csv
+import io
+import json
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+from deploy.local.system import System
+from tests.documented import document, operation_of
+from tests.team import (
+    PASSWORD,
+    Person,
+    client,
+    hire,
+    new_failed_message,
+    new_guideline,
+    new_labels,
+    new_project,
+    owner_of,
+    stored_assets,
+)
+
+AGENT = "audit-walk/1.0"
+
+ELSEWHERE: Mapping[str, str] = {}
+"""Operations that change something and are not done here, and why not."""
+
+AWAY = "analytics"
+
+
+@dataclass
+class Day:
+    """What was done: operation, the request's correlation id, and by whom."""
+
+    owner: Person
+    project_id: str
+    done: list[tuple[str, str, str | None]] = field(default_factory=list)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    wrong_password: str = ""  # the correlation id of a sign-in that was refused
+    import_id: str = ""
+
+    def watch(self, api: httpx.Client, user_id: str | None) -> None:
+        """Remember what is done by `api` from now on."""
+        api.headers["User-Agent"] = AGENT
+
+        def remember(response: httpx.Response) -> None:
+            operation = operation_of(response.request.method, response.request.url.path)
+            if operation is not None and response.request.method != "GET" and response.is_success:
+                self.done.append((operation, response.headers["X-Correlation-Id"], user_id))
+
+        api.event_hooks["response"].append(remember)
+
+
+def operations() -> set[str]:
+    """Every operation of the document that changes something."""
+    return {
+        operation["operationId"]
+        for methods in document()["paths"].values()
+        for method, operation in methods.items()
+        if method != "get"
+    }
+
+
+@pytest.fixture(scope="module")
+def day(system: System) -> Day:
+    owner = owner_of(system)
+    day = Day(owner, "")
+    day.watch(owner.api, owner.id)
+    day.project_id = new_project(owner)
+    there = f"/projects/{day.project_id}"
+    labeler, reviewer = (hire(system, owner, day.project_id, role) for role in ("labeler", "reviewer"))
+    for person in (labeler, reviewer):
+        day.watch(person.api, person.id)
+    _project(owner, there, str(reviewer.id))
+    _labels(owner, labeler, there, day.project_id)
+    day.import_id = _import(owner, there)
+    _export(owner, there)
+    _operate(system, owner, day.project_id)
+    _account(system, day, str(labeler.email), str(labeler.id))
+    owner.ok("DELETE", f"{there}/members/{reviewer.id}")
+    owner.ok("DELETE", there)
+    owner.ok("POST", f"{there}:restore")
+    day.rows = [json.loads(line) for line in owner.api.get("/admin/audit/export").text.splitlines()]
+    return day
+
+
+def _project(owner: Person, there: str, reviewer: str) -> None:
+    owner.ok("PATCH", there, json={"description": "changed"})
+    owner.ok("PATCH", f"{there}/members/{reviewer}", json={"role": "manager"})
+    owner.ok("DELETE", f"{there}/guidelines/{new_guideline(owner, there.rpartition('/')[2])}")
+    model = owner.ok("POST", f"{there}/auto-label/models", json={"name": "finder"})["id"]
+    owner.ok("PUT", f"{there}/auto-label", json={"enabled": True, "model": model})
+
+
+def _labels(owner: Person, labeler: Person, there: str, project_id: str) -> None:
+    owner.ok("POST", "/datasets", json={"name": f"data-{uuid4().hex[:12]}"})
+    label, other = (f"{there}/labels/{each}" for each in new_labels(owner, project_id, stored_assets(owner, 2)))
+    owner.ok("POST", f"{other}:assign", json={"user_id": labeler.id, "as": "labeler"})
+    owner.ok("POST", f"{other}:unassign", json={"as": "labeler"})
+    owner.ok("POST", f"{other}:assign", json={"user_id": labeler.id})
+    taken = labeler.ok("POST", f"{there}/labels:next")
+    assert label.endswith(taken["id"])
+    version = {"If-Match": f'"{taken["version"]}"'}
+    labeler.ok("PUT", f"{label}/body", json={"objects": []}, headers=version)
+    labeler.ok("POST", f"{label}:submit", json={})
+    owner.ok("POST", f"{label}:reject", json={"comment": "Look again."})
+    labeler.ok("POST", f"{label}:skip", json={})
+    owner.ok("POST", f"{label}:approve", json={})
+    owner.ok("POST", f"{label}:reopen", json={})
+    owner.ok("POST", f"{label}:initialize")
+    issue = f"{label}/issues/" + labeler.ok("POST", f"{label}/issues", json={"text": "What is it?"})["id"]
+    owner.ok("POST", f"{issue}/comments", json={"text": "A cell."})
+    owner.ok("POST", f"{issue}:resolve")
+    owner.ok("POST", f"{issue}:reopen")
+
+
+def _import(owner: Person, there: str) -> str:
+    dataset = owner.ok("GET", f"{there}/labels")["items"][0]["dataset"]
+    data = json.dumps({"images": [], "annotations": [], "categories": []}).encode()
+    upload = owner.ok("POST", f"{there}/uploads", json={"filename": "a.json", "size": len(data)})
+    policy = upload["policy"]
+    httpx.post(policy["url"], data=policy["fields"], files={"file": data}).raise_for_status()
+    wanted = {"upload": upload["upload"], "format": "coco", "dataset": dataset}
+    started: str = owner.ok("POST", f"{there}/imports", json=wanted)["id"]
+    _await(lambda: owner.ok("GET", f"{there}/imports/{started}")["state"] not in ("queued", "running"))
+    return started
+
+
+def _export(owner: Person, there: str) -> None:
+    export = f"{there}/exports/" + owner.ok("POST", f"{there}/exports", json={})["id"]
+    owner.ok("PATCH", export, json={"name": "renamed"})
+    owner.ok("POST", f"{export}/link", json={})
+    owner.ok("DELETE", f"{export}/link")
+    owner.ok("DELETE", export)
+
+
+def _operate(system: System, owner: Person, project_id: str) -> None:
+    for verb in ("verify", "rebuild"):
+        owner.ok("POST", f"/admin/counters:{verb}", json={"project": project_id})
+    queue = "members.events.v1"
+    kept = f"/admin/failed/members/{new_failed_message(system, owner, queue)}"
+    owner.ok("POST", f"{kept}:replay")
+    owner.ok("POST", "/admin/failed:replay", json={"queue": queue})
+    owner.ok("POST", f"{kept}:drop")
+    owner.ok("POST", "/admin/failed:drop", json={"queue": queue})
+
+
+def _account(system: System, day: Day, email: str, user_id: str) -> None:
+    with client(system) as session, client(system) as other:
+        for api in (session, other):
+            day.watch(api, user_id)
+            signed_in = api.post("/auth/login", json={"email": email, "password": PASSWORD})
+            api.headers["X-CSRF-Token"] = signed_in.json()["csrf_token"]
+        refused = session.post("/auth/login", json={"email": email, "password": "not the password"})
+        day.wrong_password = refused.headers["X-Correlation-Id"]
+        token = session.post("/me/tokens", json={"name": "robot"}).json()["id"]
+        session.delete(f"/me/tokens/{token}")
+        sessions = session.get("/me/sessions").json()["items"]
+        (elsewhere,) = [each["id"] for each in sessions if not each["current"]][:1]
+        session.delete(f"/me/sessions/{elsewhere}")
+        session.post("/me/password", json={"current_password": PASSWORD, "new_password": "another password"})
+        session.post("/auth/logout")
+
+
+def _await(holds: Any) -> None:
+    until = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def rows_of(day: Day, correlation_id: str) -> list[dict[str, Any]]:
+    return [row for row in day.rows if row["correlation_id"] == correlation_id]
+
+
+def test_everything_that_can_be_done_was_done(day: Day) -> None:
+    done = {operation for operation, _, _ in day.done}
+    print(f"{len(done)} operations, {len(day.rows)} rows")
+    assert operations() - ELSEWHERE.keys() - done == set()
+
+
+def test_each_change_says_who_what_and_from_where(day: Day) -> None:
+    for operation, correlation_id, user_id in day.done:
+        rows = [row for row in rows_of(day, correlation_id) if row["issuer"] == "gateway"]
+        assert rows, f"{operation} left no row"
+        for row in rows:
+            assert row["outcome"] == "ok", (operation, row)
+            assert row["user_id"] == user_id, (operation, row)
+            assert row["session_id"] or row["token_id"], (operation, row)
+            assert (row["address"], row["agent"]) == ("127.0.0.1", AGENT), (operation, row)
+            assert row["subject"] and row["subject_id"], (operation, row)
+            assert row["before"] or row["after"], (operation, row)
+
+
+def test_before_and_after_are_there_where_there_is_something_to_compare(day: Day) -> None:
+    compared = {
+        "change_project": ({"description": ""}, {"description": "changed"}),
+        "change_member": ({"role": "reviewer"}, {"role": "manager"}),
+        "remove_member": ({"role": "manager"}, {"role": None}),
+        "submit": ({"status": "in_progress"}, {"status": "submitted"}),
+        "rename_export": (None, {"name": "renamed"}),
+        "set_auto_label": ({"enabled": False}, {"enabled": True}),
+        "resolve_issue": ({"open_issues": 1}, {"open_issues": 0}),
+    }
+    for operation, (before, after) in compared.items():
+        correlation_id = next(correlation for done, correlation, _ in day.done if done == operation)
+        (row,) = rows_of(day, correlation_id)
+        for side, wanted in ((row["before"], before), (row["after"], after)):
+            assert wanted is None or side.items() >= wanted.items(), (operation, row)
+
+
+def test_a_wrong_password_is_recorded_with_whose_it_was_not(day: Day) -> None:
+    (row,) = rows_of(day, day.wrong_password)
+    assert (row["action"], row["outcome"], row["subject"]) == ("members.login", "bad_credentials", "user")
+    assert row["user_id"] is None and row["subject_id"] and row["address"] == "127.0.0.1"
+
+
+def test_what_goes_on_for_somebody_is_theirs(day: Day) -> None:
+    (ended,) = [row for row in day.rows if row["action"] == "labels.end_import" and row["subject_id"] == day.import_id]
+    assert (ended["user_id"], ended["project_id"]) == (day.owner.id, day.project_id)
+    assert ended["after"]["state"] in ("done", "failed")
+
+
+def test_no_secret_is_in_any_row(day: Day) -> None:
+    text = json.dumps(day.rows)
+    for secret in (PASSWORD, "another password", "not the password", day.owner.api.headers["Authorization"][7:]):
+        assert secret not in text
+
+
+def test_a_list_is_the_export_page_by_page(day: Day) -> None:
+    which: dict[str, Any] = {"project_id": day.project_id}
+    found: list[dict[str, Any]] = []
+    while True:
+        page = day.owner.ok("GET", "/admin/audit", params={**which, "limit": 7})
+        assert page["unavailable"] == []
+        found += page["items"]
+        if page["next"] is None:
+            break
+        which["cursor"] = page["next"]
+    assert found == [row for row in day.rows if row["project_id"] == day.project_id]
+    assert len({row["service"] for row in found}) > 3
+    assert [row["id"] for row in found] == sorted((row["id"] for row in found), reverse=True)
+
+
+def test_filters_and_the_table_for_spreadsheets(day: Day) -> None:
+    api = day.owner
+    one = next(row for row in day.rows if row["action"] == "projects.change_project")
+    for name in ("subject_id", "correlation_id", "action"):
+        found = api.ok("GET", "/admin/audit", params={name: one[name], "project_id": day.project_id})["items"]
+        assert one in found and {row[name] for row in found} == {one[name]}
+    since = api.ok("GET", "/admin/audit", params={"since": one["at"], "until": one["at"]})["items"]
+    assert since == []
+    exported = api.api.get("/admin/audit/export.csv", params={"action": "projects.", "project_id": day.project_id})
+    table = list(csv.DictReader(io.StringIO(exported.text)))
+    (row,) = [row for row in table if row["id"] == one["id"]]
+    assert json.loads(row["after"]) == one["after"]
+    assert {row["service"] for row in table} == {"projects"}
+
+
+@pytest.fixture
+def one_away(system: System) -> Iterator[None]:
+    system.stop(AWAY)
+    yield
+    system.start(AWAY)
+
+
+def test_a_service_that_is_away_is_named_and_an_export_is_refused(day: Day, one_away: None) -> None:
+    def named() -> bool:
+        page = day.owner.ok("GET", "/admin/audit", params={"project_id": day.project_id})
+        return page["unavailable"] == [AWAY] and AWAY not in {row["service"] for row in page["items"]}
+
+    _await(named)
+    for path in ("/admin/audit/export", "/admin/audit/export.csv"):
+        assert day.owner.api.get(path).json()["code"] in ("unavailable", "deadline_exceeded")
+    refused = day.owner.api.get("/admin/audit", params={"service": AWAY})
+    assert refused.json()["code"] in ("unavailable", "deadline_exceeded")
+    assert day.owner.api.get("/admin/audit/export", params={"service": "labels"}).status_code == 200
