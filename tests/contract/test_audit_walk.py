@@ -32,7 +32,9 @@ from tests.team import (
 
 AGENT = "audit-walk/1.0"
 
-ELSEWHERE: Mapping[str, str] = {}
+ELSEWHERE: Mapping[str, str] = {
+    "request_password_reset": "takes a mail server; tests/service/members/test_members_resets.py",
+}
 """Operations that change something and are not done here, and why not."""
 
 AWAY = "analytics"
@@ -170,6 +172,11 @@ def _account(system: System, day: Day, email: str, user_id: str) -> None:
         session.delete(f"/me/sessions/{elsewhere}")
         session.post("/me/password", json={"current_password": PASSWORD, "new_password": "another password"})
         session.post("/auth/logout")
+    link = day.owner.ok("POST", f"/users/{user_id}/password-reset")["url"]
+    with client(system) as nobody:
+        day.watch(nobody, None)
+        reset = {"token": link.rpartition("#")[2], "new_password": "a third password"}
+        nobody.post("/auth/password-reset:complete", json=reset)
 
 
 def _await(holds: Any) -> None:
@@ -196,7 +203,7 @@ def test_each_change_says_who_what_and_from_where(day: Day) -> None:
         for row in rows:
             assert row["outcome"] == "ok", (operation, row)
             assert row["user_id"] == user_id, (operation, row)
-            assert row["session_id"] or row["token_id"], (operation, row)
+            assert bool(row["session_id"] or row["token_id"]) == (user_id is not None), (operation, row)
             assert (row["address"], row["agent"]) == ("127.0.0.1", AGENT), (operation, row)
             assert row["subject"] and row["subject_id"], (operation, row)
             assert row["before"] or row["after"], (operation, row)
@@ -233,7 +240,13 @@ def test_what_goes_on_for_somebody_is_theirs(day: Day) -> None:
 
 def test_no_secret_is_in_any_row(day: Day) -> None:
     text = json.dumps(day.rows)
-    for secret in (PASSWORD, "another password", "not the password", day.owner.api.headers["Authorization"][7:]):
+    for secret in (
+        PASSWORD,
+        "another password",
+        "a third password",
+        "not the password",
+        day.owner.api.headers["Authorization"][7:],
+    ):
         assert secret not in text
 
 
