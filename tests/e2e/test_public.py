@@ -16,6 +16,7 @@ import pytest
 from client import Labelyard
 from client.transport import ApiError
 from deploy.local.system import System
+from tests.beside import gateway_beside
 from tests.e2e.support import PASSWORD, Team, Watcher, body, eventually, figures, sign_in, upload
 from tests.pdfs import pdf
 
@@ -127,39 +128,52 @@ def test_a_shared_dataset_shows_only_what_the_public_project_has(
     assert exported["labels"] == len(shown)
 
 
-def test_turning_private_ends_what_visitors_had(team: Team, stranger: Labelyard, outsider: Labelyard) -> None:
-    """Streams, pages, and the way to images; members notice nothing."""
+def test_turning_private_ends_what_visitors_had(
+    system: System, team: Team, outsider: Labelyard, tmp_path: Path
+) -> None:
+    """Streams, pages, and the way to images, at every gateway: the visitors' is not the one that is told to close it.
+    Members notice nothing.
+    """
     publish(team.manager, team.id)
-    label = next(iter(stranger.labels(team.id)))
-    there, image = f"/projects/{team.id}", f"/assets/{label['asset_id']}"
-    pages = ("", "/overview", "/live", "/labels", f"/labels/{label['id']}", f"/labels/{label['id']}/history")
     with ExitStack() as stack:
-        streams = [stack.enter_context(Watcher(visitor, team.id)) for visitor in (stranger, outsider)]
+        beside = stack.enter_context(gateway_beside(system, "visitors' gateway", tmp_path, {}))
+        token = outsider.create_token("beside")["secret"]
+        visitors = [stack.enter_context(Labelyard(beside.url, secret)) for secret in (None, token)]
+        refusals = ((401, "unauthenticated"), (404, "not_found"))
+        label = next(iter(visitors[0].labels(team.id)))
+        there, image = f"/projects/{team.id}", f"/assets/{label['asset_id']}"
+        pages = ("", "/overview", "/live", "/labels", f"/labels/{label['id']}", f"/labels/{label['id']}/history")
+        streams = [stack.enter_context(Watcher(visitor, team.id)) for visitor in visitors]
         member = stack.enter_context(Watcher(team.people["lena"].api, team.id))
-        link = stranger.transport.request("GET", f"{image}/content", params={"project_id": team.id}).headers["Location"]
-        assert 0 < int(httpx.URL(link).params["X-Amz-Expires"]) <= 60
+        for visitor in visitors:  # what the gateway remembers of them is fresh
+            link = visitor.transport.request("GET", f"{image}/content", params={"project_id": team.id})
+            assert 0 < int(httpx.URL(link.headers["Location"]).params["X-Amz-Expires"]) <= 60
         began = time.monotonic()
         team.manager.unpublish(team.id)
-        for visitor, refused in ((stranger, (401, "unauthenticated")), (outsider, (404, "not_found"))):
+
+        def closed() -> None:
+            codes = []
+            for visitor, refused in zip(visitors, refusals, strict=True):
+                answer = visitor.transport.http.get(f"{there}/overview")
+                codes.append((answer.status_code, answer.json().get("code")) == refused)
+            assert all(codes) and all(stream.ended for stream in streams)
+
+        eventually(closed)
+        print(f"visitors were out, and their streams had ended, after {time.monotonic() - began:.2f} s")
+        for visitor, refused in zip(visitors, refusals, strict=True):
             assert {refusal(visitor, there + page) for page in pages} == {refused}
             for what in ("content", "thumbnail"):
                 assert refusal(visitor, f"{image}/{what}", project_id=team.id) == refused
-
-        def ended() -> None:
-            assert all(stream.ended for stream in streams)
-
-        eventually(ended)
-        print(f"visitors' streams had ended after {time.monotonic() - began:.2f} s")
         team.manager.assign(team.id, label["id"], team.people["lena"].id)
 
         def told() -> None:
             assert member.messages[-1]["cards"]["labeling_status"]["data"]["total"] == 1
 
         eventually(told)
-    assert team.id not in [each["id"] for each in outsider.projects()]
-    publish(team.manager, team.id)
-    for visitor in (stranger, outsider):
-        assert figures(visitor.overview(team.id))["segments"]["in_progress", "not_submitted"] == 12
+        assert team.id not in [each["id"] for each in outsider.projects()]
+        publish(team.manager, team.id)
+        for visitor in visitors:
+            assert figures(visitor.overview(team.id))["segments"]["in_progress", "not_submitted"] == 12
 
 
 def test_the_command_line_says_what_becomes_visible_and_asks(system: System, team: Team) -> None:
