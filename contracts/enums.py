@@ -134,6 +134,11 @@ class ImportFormat(StrEnum):
 
     VOC = "voc"
     COCO = "coco"
+    YOLO = "yolo"
+    NATIVE = "native"
+    JSONL = "jsonl"
+    SUITE = "suite"
+    CSV = "csv"
 
 
 class ExportFormat(StrEnum):

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any, BinaryIO
+from uuid import UUID
 
 from contracts.enums import AnnotationType
 from formats.json_stream import OVERSIZED, members
@@ -19,9 +20,9 @@ from formats.types import ErrorCode, ParsedLabel, ParsedObject, ParseError, Refu
 from formats.values import extent, identity, mapping, number, shown, text
 
 _FIELDS = {
-    "images": ("id", "file_name", "width", "height"),
+    "images": ("id", "file_name", "width", "height", "data_key"),
     "categories": ("id", "name", "keypoints"),
-    "annotations": ("id", "image_id", "category_id", "iscrowd", "keypoints", "segmentation", "bbox"),
+    "annotations": ("id", "image_id", "category_id", "iscrowd", "keypoints", "segmentation", "bbox", "object_id"),
 }
 """What is read of each item; whatever else is in it is passed over, however large it is."""
 
@@ -33,7 +34,7 @@ PRAGMA journal_mode = OFF;
 PRAGMA synchronous = OFF;
 CREATE TABLE image (id TEXT PRIMARY KEY, data_key TEXT, width INTEGER, height INTEGER);
 CREATE TABLE category (id TEXT PRIMARY KEY, name TEXT, keypoints TEXT);
-CREATE TABLE annotation (id TEXT, place TEXT, image_id TEXT, category_id TEXT, type TEXT, coord TEXT);
+CREATE TABLE annotation (id TEXT, place TEXT, image_id TEXT, category_id TEXT, type TEXT, coord TEXT, object_id TEXT);
 CREATE INDEX annotation_image ON annotation (image_id);
 """
 
@@ -94,7 +95,8 @@ def _sort(document: BinaryIO, database: sqlite3.Connection, file: str) -> Iterat
 
 
 def _store_image(database: sqlite3.Connection, image: dict[str, Any], image_id: str | None, place: str) -> None:
-    data_key = text(image.get("file_name"), "file_name")
+    # what this system exports says the data key beside the file's name, which has the dataset in it
+    data_key = text(image["data_key"], "data_key") if "data_key" in image else text(image.get("file_name"), "file_name")
     values = (image_id, data_key, extent(image.get("width")), extent(image.get("height")))
     _insert_once(database, "INSERT OR IGNORE INTO image VALUES (?, ?, ?, ?)", values)
 
@@ -127,8 +129,10 @@ def _store_annotation(
         category_id = identity(entry.get("category_id"), "category_id")
         kind, coord = _shape(entry)
     finally:
-        values = (annotation_id, place, image_id, category_id, kind, coord and json.dumps(coord))
-        database.execute("INSERT INTO annotation VALUES (?, ?, ?, ?, ?, ?)", values)
+        object_id = entry.get("object_id")
+        kept = object_id if isinstance(object_id, str) else None
+        values = (annotation_id, place, image_id, category_id, kind, coord and json.dumps(coord), kept)
+        database.execute("INSERT INTO annotation VALUES (?, ?, ?, ?, ?, ?, ?)", values)
 
 
 _Store = Callable[[sqlite3.Connection, dict[str, Any], str | None, str], None]
@@ -192,12 +196,12 @@ def _ring(values: list[Any]) -> list[dict[str, float]]:
 
 def _objects(database: sqlite3.Connection, image_id: str, file: str) -> Iterator[ParsedObject | ParseError]:
     rows = database.execute(
-        "SELECT annotation.id, place, category_id, type, coord, category.name, keypoints FROM annotation"
+        "SELECT annotation.id, place, category_id, type, coord, category.name, keypoints, object_id FROM annotation"
         " LEFT JOIN category ON category.id = category_id WHERE image_id = ? ORDER BY annotation.rowid",
         (image_id,),
     )
     size = 0
-    for position, (source_id, place, category_id, kind, coord, class_name, keypoints) in enumerate(rows):
+    for position, (source_id, place, category_id, kind, coord, class_name, keypoints, object_id) in enumerate(rows):
         if coord is None:
             continue
         size += len(coord)
@@ -215,7 +219,7 @@ def _objects(database: sqlite3.Connection, image_id: str, file: str) -> Iterator
         else:
             multiple = annotation_type is AnnotationType.POLYGON
             form = annotation(geometry, position, multiple=multiple)
-            yield ParsedObject(position, None, class_name, annotation_type, form, source_id)
+            yield ParsedObject(position, None, class_name, annotation_type, form, source_id, _uuid(object_id))
 
 
 def _named(coord: dict[str, Any], names: list[str], class_name: str) -> dict[str, Any]:
@@ -224,3 +228,10 @@ def _named(coord: dict[str, Any], names: list[str], class_name: str) -> dict[str
         detail = f"has {len(points)} keypoints, its category {shown(class_name)} names {len(names)}"
         raise Refused(ErrorCode.UNSUPPORTED, detail)
     return {"points": [{"name": name} | point for name, point in zip(names, points, strict=True)]}
+
+
+def _uuid(written: str | None) -> UUID | None:
+    try:
+        return UUID(written) if written else None
+    except ValueError:
+        return None

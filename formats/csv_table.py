@@ -4,10 +4,15 @@
 the native form. `answers` are those to the image categories, as JSON, by their names.
 """
 
-from collections.abc import Iterator
-from typing import Any, Final
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from itertools import groupby
+from typing import Any, BinaryIO, Final
 
-from formats import shapes
+from formats import native, shapes
+from formats.types import ErrorCode, ParsedLabel, ParsedObject, ParseError, Refused, object_name
+from formats.values import extent, shown, text
 from formats.writing import Document, File, Image, Label, Offsets, Piece, Report, Section, Writer, compact
 
 COLUMNS: Final = (
@@ -15,6 +20,11 @@ COLUMNS: Final = (
     "object_id", "class_index", "class_name", "annotation_type", "x", "y", "width", "height",
     "coord", "z_index", "multiple", "properties",
 )  # fmt: skip
+MAX_CELL = 16 * 2**20
+"""Characters of one cell, and bytes of one line, at most. Bounds memory."""
+
+csv.field_size_limit(MAX_CELL)  # the limit is the process's; the module's own default is 128 KiB
+_NEEDED: Final = ("data_key", "object_id", "class_name", "annotation_type", "coord")
 _OF_LABEL: Final = COLUMNS.index("object_id")
 
 
@@ -64,3 +74,76 @@ def table_row(*values: object) -> bytes:
     cells = ("" if value is None else str(value) for value in values)
     quoted = (f'"{cell.replace(chr(34), chr(34) * 2)}"' if set(cell) & set(',"\r\n') else cell for cell in cells)
     return (",".join(quoted) + "\r\n").encode()
+
+
+def read(document: BinaryIO, name: str = "") -> Iterator[ParsedLabel | ParseError]:
+    """Yields the labels of a table as `CsvWriter` writes it, each after the errors of its lines; `coord` counts, not
+    the upright box. Answers are not read: the table has their names only. `document`: a seekable stream; in memory at
+    a time: one label, whose lines follow one another.
+    """
+    try:
+        for (data_key, _), rows in groupby(_rows(document), lambda row: (row[1]["data_key"], row[1].get("label_id"))):
+            objects: list[ParsedObject] = []
+            size: tuple[int | None, int | None] = None, None
+            for position, (line, row) in enumerate(rows):
+                size = extent(row.get("image_width") or None), extent(row.get("image_height") or None)
+                if not row["object_id"]:
+                    continue
+                try:
+                    objects.append(_parsed(row, position, line))
+                except Refused as error:
+                    yield ParseError(name, line, object_name(position), error.code, error.detail)
+            try:
+                yield ParsedLabel(name, text(data_key, "data_key"), *size, tuple(objects))
+            except Refused as error:
+                yield ParseError(name, line, None, error.code, error.detail)
+    except Refused as error:
+        yield ParseError(name, None, None, error.code, error.detail)
+
+
+def _rows(document: BinaryIO) -> Iterator[tuple[int, dict[str, str]]]:
+    """The lines by the names of their columns, with the number of the line that each ends on."""
+    reader = csv.reader(_lines(document), strict=True)
+    try:
+        columns = next(reader, [])
+        if missing := [column for column in _NEEDED if column not in columns]:
+            raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"columns are missing: {', '.join(missing)}")
+        for row in reader:
+            if row:
+                padded = [*row, *[""] * (len(columns) - len(row))]
+                yield reader.line_num, dict(zip(columns, padded, strict=False))
+    except csv.Error as error:
+        raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"line {reader.line_num}: {error}") from error
+
+
+def _lines(document: BinaryIO) -> Iterator[str]:
+    document.seek(0)
+    try:
+        while line := document.readline(MAX_CELL):
+            if len(line) == MAX_CELL:
+                raise Refused(ErrorCode.TOO_LARGE, f"a line is longer than {MAX_CELL} bytes")
+            yield line.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(ErrorCode.BAD_TEXT, f"it is not UTF-8: {error}") from error
+
+
+def _parsed(row: Mapping[str, str], position: int, line: int) -> ParsedObject:
+    entry = {
+        "id": row["object_id"],
+        "class_name": row["class_name"],
+        "annotation_type": row["annotation_type"],
+        "annotation": {
+            "coord": _json(row["coord"], "coord"),
+            "meta": {"z_index": row.get("z_index") or position + 1},
+            "multiple": row.get("multiple") == "true",
+        },
+        "properties": _json(row.get("properties") or "[]", "properties"),
+    }
+    return native.parsed_object(entry, position, line)
+
+
+def _json(cell: str, column: str) -> Any:
+    try:
+        return json.loads(cell)
+    except (ValueError, RecursionError) as error:
+        raise Refused(ErrorCode.NOT_JSON, f"{column} is no JSON: {shown(cell)}") from error

@@ -9,12 +9,7 @@ width = xmax - xmin. The original devkit counted pixels from 1 with both ends in
 VOC files today, and BCCD's own `boxes.csv`, mean corners as drawn; shifting them would move every box.
 """
 
-import errno
-import struct
-import zipfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import BinaryIO
 from xml.sax import SAXParseException
@@ -25,17 +20,9 @@ import defusedxml.sax
 from defusedxml.common import DefusedXmlException
 
 from contracts.enums import AnnotationType
+from formats import archives
 from formats.types import ErrorCode, ParsedLabel, ParsedObject, ParseError, Refused, box, object_name
 from formats.values import extent, number, shown, text
-
-MAX_FILE_BYTES = 8 * 2**20
-"""The most that one XML file may unpack to; a real one is a few kilobytes. Bounds memory."""
-
-MAX_ARCHIVE_BYTES = 16 * 2**30
-"""The most that all XML files of an archive may unpack to. Bounds time, whatever the archive promises."""
-
-MAX_DIRECTORY_BYTES = 32 * 2**20
-"""The most that an archive's directory may take: that of some 300,000 files. Bounds memory to about ten times that."""
 
 _CORNERS = ("xmin", "ymin", "xmax", "ymax")
 _OBJECT = ("annotation", "object")
@@ -47,17 +34,6 @@ _LABEL_FIELDS = {
 _OBJECT_FIELDS = {(*_OBJECT, "name"): "name"} | {(*_OBJECT, "bndbox", corner): corner for corner in _CORNERS}
 _FIELDS = _LABEL_FIELDS | _OBJECT_FIELDS
 _DEEPEST = max(map(len, _FIELDS))
-# LZMA and BZIP2 members are refused: their decoders may ask for gigabytes, and nobody packs annotations so.
-_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-_DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    EOFError,
-    NotImplementedError,
-    OverflowError,
-    ValueError,
-)
 
 
 def read(archive: BinaryIO, name: str = "") -> Iterator[ParsedLabel | ParseError]:
@@ -68,24 +44,20 @@ def read(archive: BinaryIO, name: str = "") -> Iterator[ParsedLabel | ParseError
     a time: one file, and the archive's directory.
     """
     try:
-        with _damage_refused("not a zip archive"):
-            opened = zipfile.ZipFile(_Archive(archive))
+        opened = archives.Archive(archive)
     except Refused as error:
         yield ParseError(name, None, None, error.code, error.detail)
         return
     with opened:
-        members = sorted(filter(_is_annotation, opened.infolist()), key=lambda member: member.filename)
+        members = [member for member in opened.members if PurePosixPath(member.filename).suffix.lower() == ".xml"]
         if not members:
             yield ParseError(name, None, None, ErrorCode.UNKNOWN_STRUCTURE, "no .xml file in the archive")
-        allowance = MAX_ARCHIVE_BYTES
         for member in members:
-            allowance -= member.file_size
-            if allowance < 0:
-                detail = f"the archive unpacks to more than {MAX_ARCHIVE_BYTES} bytes; read up to this file"
-                yield ParseError(member.filename, None, None, ErrorCode.TOO_LARGE, detail)
-                return
             try:
-                content = _unpack(opened, member)
+                content = opened.unpack(member)
+            except archives.Spent as error:
+                yield ParseError(member.filename, None, None, error.code, error.detail)
+                return
             except Refused as error:
                 yield ParseError(member.filename, None, None, error.code, error.detail)
             else:
@@ -193,49 +165,3 @@ class _Handler(ContentHandler):
         xmin, ymin, xmax, ymax = (number(self._object.get(corner), corner) for corner in _CORNERS)
         annotation = box(xmin, ymin, xmax - xmin, ymax - ymin, self._position)
         return ParsedObject(self._position, self._line, class_name, AnnotationType.BOX, annotation)
-
-
-class _Archive:
-    """An archive's stream. zipfile reads a directory whole, however long it says it is: here it does not."""
-
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
-
-    def read(self, size: int = -1, /) -> bytes:
-        """The next bytes, at most `size` of them; all that is left is asked for at an archive's end only."""
-        if size > MAX_DIRECTORY_BYTES:
-            detail = f"the archive's directory takes {size} bytes, more than {MAX_DIRECTORY_BYTES}"
-            raise Refused(ErrorCode.TOO_LARGE, detail)
-        return self._stream.read(size)
-
-
-def _is_annotation(member: zipfile.ZipInfo) -> bool:
-    path = PurePosixPath(member.filename)
-    hidden = any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
-    return not member.is_dir() and not hidden and path.suffix.lower() == ".xml"
-
-
-def _unpack(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> bytes:
-    if member.flag_bits & 0x1:
-        raise Refused(ErrorCode.ENCRYPTED, "the file is encrypted")
-    if member.compress_type not in _COMPRESSIONS:
-        raise Refused(ErrorCode.UNSUPPORTED, "the file is not packed with deflate")
-    if member.file_size > MAX_FILE_BYTES:
-        detail = f"the file unpacks to {member.file_size} bytes, more than {MAX_FILE_BYTES}"
-        raise Refused(ErrorCode.TOO_LARGE, detail)
-    with _damage_refused("the file is damaged"), archive.open(member) as file:
-        # read with a limit: without one, zipfile unpacks what the member holds, not what it declares
-        return file.read(MAX_FILE_BYTES)
-
-
-@contextmanager
-def _damage_refused(what: str) -> Iterator[None]:
-    try:
-        yield
-    except _DAMAGE as error:
-        raise Refused(ErrorCode.NOT_ZIP, f"{what}: {error}") from error
-    except OSError as error:
-        if error.errno != errno.EINVAL:  # that is a seek to where a damaged directory points; else the stream fails
-            raise
-        raise Refused(ErrorCode.NOT_ZIP, f"{what}: it points outside of itself") from error

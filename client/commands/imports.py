@@ -1,4 +1,4 @@
-"""labelyard import voc, labelyard import coco"""
+"""labelyard import"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -80,6 +80,30 @@ def voc(output: Output, /, folder: Path, **chosen: Any) -> int:
 def coco(output: Output, /, file: Path, folder: Path, **chosen: Any) -> int:
     """Import COCO: one JSON file, and a folder of images."""
     return _run(output, "coco", file, folders.images(folder), **chosen)
+
+
+def _exported(format: ImportFormat, what: str) -> None:
+    """Makes the command of a format that Labelyard exports, too: a file, and images if they are not there yet."""
+
+    @import_.command(format, help=f"Import {what}.")
+    @click.argument("file", metavar="FILE", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option(
+        "--images",
+        "folder",
+        type=click.Path(exists=True, file_okay=False, path_type=Path),
+        help="The folder of the images; without it, they are in the dataset already.",
+    )
+    @options
+    @click.pass_obj
+    def command(output: Output, /, file: Path, folder: Path | None, **chosen: Any) -> int:
+        return _run(output, format, file, folders.images(folder) if folder else {}, **chosen)
+
+
+_exported("yolo", "YOLO: a zip with data.yaml, labels/ and images/")
+_exported("native", "Labelyard's own JSON")
+_exported("jsonl", "Labelyard's own JSON Lines")
+_exported("suite", "a label export of the Superb AI Suite, a zip")
+_exported("csv", "a table of objects as Labelyard exports it")
 
 
 def _run(

@@ -39,7 +39,7 @@ def checked_body(
         objects.append(_fitted(obj, width, height, where))
     for answer in body.categories.properties:
         if present is None or answer not in present.categories.properties:
-            _check_answer(answer, specification)
+            check_answer(answer, specification)
     if _first_repeated(answer.property_id for answer in body.categories.properties):
         raise Problem("unknown_category", "An image category is answered twice.")
     return body.model_copy(update={"objects": objects})
@@ -57,7 +57,8 @@ def _fitted(obj: LabeledObject, width: int, height: int, where: Mapping[str, Any
     return obj.model_copy(update={"annotation": obj.annotation.model_copy(update={"coord": coord})})
 
 
-def _check_answer(answer: CategoryAnswer, specification: Specification) -> None:
+def check_answer(answer: CategoryAnswer, specification: Specification) -> None:
+    """Problem `unknown_category` unless the project has this question, and takes this answer to it."""
     where = {"category": str(answer.property_id)}
     category = next((c for c in specification.image_categories if c.id == answer.property_id), None)
     if category is None:

@@ -59,12 +59,15 @@ class Owners:
     def _add_classes(self, request: AddObjectClasses) -> Project:
         project = self.projects[request.project_id]
         known = {cls.name for cls in project.specification.object_classes}
+        present = project.specification
         added = tuple(
-            ObjectClass(id=new_id(), name=draft.name, annotation_type=draft.annotation_type, color="#112233")
-            for draft in request.object_classes
+            ObjectClass(
+                id=new_id(), name=draft.name, annotation_type=draft.annotation_type, color="#112233", index=index
+            )
+            for index, draft in enumerate(request.object_classes, present.next_index)
             if draft.name not in known
         )
-        specification = Specification(object_classes=project.specification.object_classes + added)
+        specification = present.model_copy(update={"object_classes": present.object_classes + added})
         self.projects[project.id] = project.model_copy(
             update={"specification": specification, "version": project.version + 1}
         )

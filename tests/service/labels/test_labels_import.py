@@ -1,9 +1,10 @@
-"""Imports of Pascal VOC and COCO from uploaded files."""
+"""Imports from uploaded files."""
 
 import io
 import json
 import zipfile
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,7 +14,8 @@ import sqlalchemy as sa
 
 from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
-from contracts.enums import ImportFormat, JobState, LabelAction, OnError, Review, Status
+from contracts.body import ImageCategory
+from contracts.enums import AnnotationType, CategoryType, ImportFormat, JobState, LabelAction, OnError, Review, Status
 from contracts.errors import Problem
 from contracts.events import ImportRequested, TaskChanged
 from contracts.rpc.labels import (
@@ -32,6 +34,7 @@ from services.labels.models import Import as ImportRow
 from services.labels.models import Label as LabelRow
 from services.labels.workers import bulk
 from tests.service.labels.conftest import MANAGER, Desk, post
+from tests.unit.formats.exporting import COORDS, PROJECT, exported, zipped
 
 BCCD = Path(__file__).parents[3].parent / "shared/data/bccd"
 
@@ -140,6 +143,80 @@ def test_the_same_file_again_changes_nothing(desk: Desk) -> None:
     assert (again.state, again.report.labels, again.report.objects) == (JobState.DONE, 2, 2)
     assert again.report.error_count == 0
     assert all_labels(desk) == before
+
+
+def as_exported(desk: Desk) -> list[dict[str, Any]]:
+    """The project's labels as a snapshot has them."""
+    names = {cls.id: cls.name for cls in desk.owners.projects[desk.project_id].specification.object_classes}
+    return [
+        {
+            **label.model_dump(mode="json", include={"id", "dataset", "data_key", "status", "review", "round", "tags"}),
+            "image_info": {"width": 640, "height": 480},
+            "assignee": None,
+            **dict.fromkeys(("created_at", "updated_at", "submitted_at", "reviewed_at"), "2026-03-04T05:06:07Z"),
+            "objects": [
+                each.model_dump(mode="json") | {"class_name": names[each.class_id]} for each in label.body.objects
+            ],
+            "categories": label.body.categories.model_dump(mode="json"),
+        }
+        for label in sorted(all_labels(desk).values(), key=lambda label: label.id)
+    ]
+
+
+@pytest.mark.parametrize("name", ["native", "jsonl", "suite", "csv", "coco"])
+def test_what_was_exported_is_imported_unchanged(desk: Desk, name: str) -> None:
+    """Shapes that the format has, submitted, so that any difference would be refused."""
+    stored(desk, "a.png", "dir/b ä.png", size=(640, 480))
+    kinds = [AnnotationType.BOX, AnnotationType.POLYGON]
+    if name != "coco":
+        kinds += [AnnotationType.RBOX, AnnotationType.POLYLINE, AnnotationType.CUBOID2D, AnnotationType.KEYPOINT]
+    lines = []
+    for data_key in ("a.png", "dir/b ä.png"):
+        objects = [
+            {
+                "id": str(new_id()),
+                "class_name": f"a {kind}",
+                "annotation_type": kind,
+                "annotation": {
+                    "coord": COORDS[kind],
+                    "meta": {"z_index": at + 1},
+                    "multiple": kind is AnnotationType.POLYGON,
+                },
+            }
+            for at, kind in enumerate(kinds)
+        ]
+        lines.append(json.dumps({"data_key": data_key, "objects": objects}).encode() + b"\n")
+    first = do_import(desk, b"".join(lines), format=ImportFormat.JSONL, create_classes=True, status=Status.SUBMITTED)
+    assert (first.state, first.report.error_count, first.report.objects) == (JobState.DONE, 0, 2 * len(kinds))
+    before = all_labels(desk)
+
+    specification = desk.owners.projects[desk.project_id].specification
+    project = replace(PROJECT, specification=specification)
+    files, report = exported(name, as_exported(desk), project=project)
+    content = zipped(files).getvalue() if len(files) > 1 else next(iter(files.values()))
+    again = do_import(desk, content, format=ImportFormat(name), status=Status.SUBMITTED)
+
+    assert (report.left_out, report.changed) == ({}, {})
+    assert (again.state, again.report.errors, again.report.objects) == (JobState.DONE, (), 2 * len(kinds))
+    assert all_labels(desk) == before
+
+
+def test_answers_are_imported_and_those_that_the_project_does_not_have_are_reported(desk: Desk) -> None:
+    stored(desk, "a.png")
+    question = ImageCategory(id=new_id(), name="Note", type=CategoryType.FREE_RESPONSE)
+    project = desk.owners.projects[desk.project_id]
+    specification = project.specification.model_copy(update={"image_categories": (question,)})
+    changed = project.model_copy(update={"specification": specification, "version": 2})
+    desk.owners.projects[desk.project_id] = changed
+    answers = [{"property_id": str(question.id), "value": "blurred"}, {"property_id": str(new_id()), "value": "x"}]
+    line = {"data_key": "a.png", "objects": [], "categories": {"properties": answers}}
+
+    done = do_import(desk, json.dumps(line).encode(), format=ImportFormat.JSONL)
+
+    [error] = done.report.errors
+    assert (error.code, error.object) == ("unknown_category", "answer 2")
+    [answer] = all_labels(desk)["a.png"].body.categories.properties
+    assert (answer.property_id, answer.value) == (question.id, "blurred")
 
 
 def test_submitting_imports_say_who_and_count_a_round(desk: Desk) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from contracts.enums import AnnotationType
-from formats import voc
+from formats import archives, voc
 from formats.types import ErrorCode, ParsedLabel, ParsedObject, ParseError
 
 BCCD = Path(__file__).resolve().parents[3].parent / "shared" / "data" / "bccd"
@@ -205,7 +205,7 @@ def test_a_zip_without_annotations_is_an_error():
 
 
 def test_a_file_that_unpacks_to_too_much_is_refused(monkeypatch):
-    monkeypatch.setattr(voc, "MAX_FILE_BYTES", 1000)
+    monkeypatch.setattr(archives, "MAX_FILE_BYTES", 1000)
 
     error, label = read(file_xml(size=" " * 1000), file_xml())
 
@@ -224,7 +224,7 @@ def test_a_file_that_declares_less_than_it_holds_is_not_unpacked_further():
 
 
 def test_an_archive_that_unpacks_to_too_much_is_read_as_far_as_allowed(monkeypatch):
-    monkeypatch.setattr(voc, "MAX_ARCHIVE_BYTES", len(file_xml()) * 2)
+    monkeypatch.setattr(archives, "MAX_ARCHIVE_BYTES", len(file_xml()) * 2)
 
     found = read(file_xml(), file_xml(), file_xml(), file_xml())
 
@@ -235,9 +235,9 @@ def test_an_archive_that_unpacks_to_too_much_is_read_as_far_as_allowed(monkeypat
 def test_an_archive_whose_directory_is_too_large_is_not_opened(monkeypatch):
     files = [file_xml()] * 20
     directory = 20 * (46 + len("0.xml")) + 10  # ten names are a digit longer
-    monkeypatch.setattr(voc, "MAX_DIRECTORY_BYTES", directory)
+    monkeypatch.setattr(archives, "MAX_DIRECTORY_BYTES", directory)
     assert len(labels_of(read(*files))) == 20
-    monkeypatch.setattr(voc, "MAX_DIRECTORY_BYTES", directory - 1)
+    monkeypatch.setattr(archives, "MAX_DIRECTORY_BYTES", directory - 1)
 
     [error] = read(*files)
 

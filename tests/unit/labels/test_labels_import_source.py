@@ -10,6 +10,7 @@ import pytest
 from contracts.enums import ImportFormat
 from services.labels.handlers.importing.report import ERRORS_KEPT, Report
 from services.labels.handlers.importing.source import Source
+from tests.unit.formats.exporting import exported, label, shape, zipped
 
 LABELS = 5
 
@@ -18,6 +19,21 @@ def voc(number: int) -> bytes:
     good = "<bndbox><xmin>1</xmin><ymin>1</ymin><xmax>2</xmax><ymax>2</ymax></bndbox>"
     objects = f"<object><name>a</name>{good}</object><object><name>b</name></object>"
     return f"<annotation><filename>{number}.png</filename>{objects}</annotation>".encode()
+
+
+def _exported(form: ImportFormat) -> bytes:
+    """A file as this system exports it, with an object of each label made unreadable."""
+    bad = {"id": "no UUID"}
+    labels = [
+        label(number, shape("box", 2 * number), shape("box", 2 * number + 1, **bad), data_key=f"{number}.png")
+        for number in range(LABELS)
+    ]
+    name = "yolo_detect" if form is ImportFormat.YOLO else form.value
+    files, _ = exported(name, labels)
+    if form is ImportFormat.YOLO:
+        files |= {path: data + b"77 0 0 0 0\n" for path, data in files.items() if path.endswith(".txt")}
+        files |= {path: data.split(b"\n", 1)[1] for path, data in files.items() if path.endswith(".txt")}
+    return zipped(files).getvalue() if len(files) > 1 else next(iter(files.values()))
 
 
 @pytest.fixture(params=ImportFormat)
@@ -30,6 +46,8 @@ def source(request: pytest.FixtureRequest, tmp_path: Path) -> Source:
             for number in range(LABELS):
                 packed.writestr(f"{number}.xml", voc(number))
         path.write_bytes(target.getvalue())
+    elif request.param is not ImportFormat.COCO:
+        path.write_bytes(_exported(request.param))
     else:
         images = [{"id": number, "file_name": f"{number}.png"} for number in range(LABELS)]
         annotations = [

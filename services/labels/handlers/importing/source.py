@@ -1,13 +1,14 @@
 """Reading the labels of an uploaded file, in the same order each time."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO, Final
 
 from contracts.enums import ImportFormat
-from formats import coco, voc
+from formats import coco, csv_table, json_lines, native, suite, voc, yolo
 from formats.types import ErrorCode, ParsedLabel, ParseError
 from services.labels.handlers.importing.report import Report
 
@@ -50,7 +51,19 @@ class Source:
 
     def _read(self) -> Iterator[ParsedLabel | ParseError]:
         with self.path.open("rb") as stream:
-            if self.format is ImportFormat.VOC:
-                yield from voc.read(stream, self.name)
-            else:
+            if self.format is ImportFormat.COCO:
                 yield from coco.read(stream, self.scratch, self.name)
+            else:
+                yield from _READERS[self.format](stream, self.name)
+
+
+_Reader = Callable[[BinaryIO, str], Iterator[ParsedLabel | ParseError]]
+_READERS: Final[Mapping[ImportFormat, _Reader]] = {
+    ImportFormat.VOC: voc.read,
+    ImportFormat.YOLO: yolo.read,
+    ImportFormat.NATIVE: native.read_labels,
+    ImportFormat.JSONL: json_lines.read,
+    ImportFormat.SUITE: suite.read,
+    ImportFormat.CSV: csv_table.read,
+}
+"""Those that need no folder for temporary files."""

@@ -19,7 +19,7 @@ from chassis.ids import new_id
 from chassis.logs import get_logger
 from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
-from contracts.body import CLASSES_MAX, NAME_MAX, Body, Categories, ObjectClass, ObjectClassDraft
+from contracts.body import CLASSES_MAX, NAME_MAX, Body, Categories, ObjectClass, ObjectClassDraft, Specification
 from contracts.enums import AnnotationType, ImportFormat, JobState, LabelAction, OnError, Status
 from contracts.errors import UNANSWERED, Problem
 from contracts.events import ImportRequested
@@ -31,7 +31,7 @@ from contracts.rpc.projects import AddObjectClasses
 from formats.types import ParsedLabel
 from services.labels.domain import life
 from services.labels.handlers import changes, copies
-from services.labels.handlers.importing.examination import Ready, examine
+from services.labels.handlers.importing.examination import Known, Ready, examine
 from services.labels.handlers.importing.report import Report
 from services.labels.handlers.importing.source import Source
 from services.labels.handlers.imports import UNFINISHED, changed, delete_file, upload_key
@@ -116,7 +116,7 @@ class _Work:
         self._task = task
         self._source = source
         self._until = time.monotonic() + SLICE_SECONDS
-        self._classes: dict[str, ObjectClass] = {}
+        self._known = Known.of(Specification())
 
     def run(self) -> None:
         """From where it is to the end, or until the slice is over."""
@@ -165,12 +165,11 @@ class _Work:
         drafts = self._drafts(shapes) if self._task.create_classes else []
         if examined:
             # a stand-in for each class that is going to be made: an import that fails makes none
-            self._classes |= {
-                draft.name: ObjectClass(
-                    id=new_id(), name=draft.name, annotation_type=draft.annotation_type, color="#000000"
-                )
+            stand_ins = (
+                ObjectClass(id=new_id(), name=draft.name, annotation_type=draft.annotation_type, color="#000000")
                 for draft in drafts
-            }
+            )
+            self._known = Known.of(self._known.specification, *stand_ins)
             report = Report()
             for labels in chunks(self._source.labels(report), CHUNK):
                 with self._database.session() as session:
@@ -186,7 +185,7 @@ class _Work:
         return [
             ObjectClassDraft(name=name, annotation_type=kind)
             for name, kind in sorted(kinds.items())
-            if name not in self._classes and len(name) <= NAME_MAX
+            if name not in self._known.names and len(name) <= NAME_MAX
         ]
 
     def _create_classes(self, drafts: Sequence[ObjectClassDraft]) -> None:
@@ -198,8 +197,7 @@ class _Work:
 
     def _learn_classes(self, *, ask: bool = False) -> None:
         with self._database.session() as session:
-            known = copies.specification(session, self._owners, self._task.project_id, ask=ask)
-        self._classes = {cls.name: cls for cls in known.object_classes}
+            self._known = Known.of(copies.specification(session, self._owners, self._task.project_id, ask=ask))
 
     # --- applying ---
 
@@ -256,7 +254,7 @@ class _Work:
         )
         assets = {asset.data_key: asset for asset in session.scalars(query)}
         examined = (
-            examine(label, assets.get(label.data_key), self._classes, self._task.project_id, report) for label in labels
+            examine(label, assets.get(label.data_key), self._known, self._task.project_id, report) for label in labels
         )
         return [ready for ready in examined if ready is not None]
 
@@ -274,7 +272,7 @@ class _Work:
             label = labels.get(item.asset.id)
             if label is not None:
                 was = old.get(label.id, {})
-                categories = Categories.model_validate(was.get("categories", {}))
+                categories = item.answers or Categories.model_validate(was.get("categories", {}))
                 body = changes.Stored.of(Body(objects=list(item.objects), categories=categories))
                 same, working = body.digest == label.body_digest, label.status == Status.IN_PROGRESS
                 if not same and not working:
