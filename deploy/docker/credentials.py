@@ -53,7 +53,7 @@ def make(folder: Path) -> list[str]:
         if not (folder / f"{issuer}_signing_key").exists():
             write(f"{issuer}_signing_key", keys.listed({issuer: keys.new_private_key()}) + "\n")
 
-    own = [(folder / f"{issuer}_signing_key").read_text().strip() for issuer in keys.ISSUERS]
+    own = [(folder / f"{issuer}_signing_key").read_text().strip() for issuer in SERVICES]
     write("signing_keys", ",".join(own) + "\n")  # for `restore`, which has every service tell what it had ordered
     # of an issuer's key, its successor and its predecessor (`_signing_key.next`, `.old`), as far as they are there
     private = chain.from_iterable(sorted(folder.glob(f"{issuer}_signing_key*")) for issuer in keys.ISSUERS)

@@ -28,7 +28,7 @@ from contracts.rpc.labels import Actor, GetLabel, LinkAsset, ListLabels, SaveBod
 from contracts.schemas import methods
 from deploy import keys
 from deploy.local.system import System
-from tests.team import Person, hire, new_labels, new_project, owner_of, stored_assets
+from tests.team import Person, hire, new_guideline, new_labels, new_project, owner_of, stored_assets
 
 METHODS = [(service, method) for service, each in methods().items() for method in each]
 
@@ -264,6 +264,47 @@ def test_a_labelers_call_reaches_as_far_as_a_labeler(system: System, ground: Gro
             assert code(ListLabels(project_id=elsewhere, viewer=own)) == "forbidden"
         finally:
             client.close()
+
+
+def test_a_service_trusts_no_id_of_another_project(system: System, ground: Ground) -> None:
+    """The gateway lets an owner into one project, and the request names what belongs to another."""
+    owner, there = ground.owner, f"/projects/{ground.project_id}"
+    thread = f"{there}/labels/{ground.labels[0]}/issues"
+    upload = {"filename": "x.json", "size": 2}
+    foreign = {
+        "label_id": ground.labels[0],
+        "asset_id": ground.assets[0],
+        "issue_id": owner.ok("POST", thread, json={"text": "Is this one?"})["id"],
+        "export_id": owner.ok("POST", f"{there}/exports", json={})["id"],
+        "guideline_id": new_guideline(owner, ground.project_id),
+        "upload": owner.ok("POST", f"{there}/uploads", json=upload)["upload"],
+        "import_id": str(uuid4()),
+    }
+    project_id = new_project(owner)
+    more = {"project_id": project_id, "actor": {"user_id": owner.id, "role": "owner"}, "viewer": {}, "body": {}}
+    more |= {"expected_version": 1, "action": "submit", "text": "mine", "state": "resolved", "name": "mine"}
+    more |= {"variant": "content", "format": "coco", "dataset": "any"}
+    claims = Claims(
+        user_id=UUID(owner.id), team_role=TeamRole.OWNER, project_id=UUID(project_id), role=Role.OWNER, agent="test"
+    )
+    asked = []
+    with knowing(system), context.acting_for(claims):
+        client = RpcClient()
+        try:
+            for request_class in (each for of_service in methods().values() for each in of_service.values()):
+                fields = request_class.model_fields
+                if "project_id" not in fields or not foreign.keys() & fields.keys():
+                    continue
+                actor = owner.id if "actor" in fields and fields["actor"].annotation is UUID else more["actor"]
+                request = request_class.model_validate({**foreign, **more, "actor": actor})
+                with pytest.raises(Problem) as refusal:
+                    client.call(request, 20)
+                assert refusal.value.code == "not_found", f"{request.method()}: {refusal.value}"
+                asked.append(request.method())
+        finally:
+            client.close()
+    print(f"{len(asked)} requests with another project's ids: {', '.join(asked)}")
+    assert {each["id"] for each in owner.ok("GET", f"{there}/exports")["items"]} == {foreign["export_id"]}
 
 
 def test_an_order_that_its_producer_did_not_sign_is_not_carried_out(

@@ -40,8 +40,8 @@ def test_everybody_is_told_the_public_keys_of_all_that_are_signed_with(tmp_path:
     credentials.make(tmp_path)
     kept = contents(tmp_path)
     private = {issuer: kept[f"{issuer}_signing_key"].strip() for issuer in keys.ISSUERS}
-    assert kept["signing_keys"] == ",".join(private.values()) + "\n"
-    assert kept["verifying_keys"] == keys.public_keys(kept["signing_keys"]) + "\n"
+    assert kept["verifying_keys"] == keys.public_keys(",".join(private.values())) + "\n"
+    assert kept["signing_keys"] == ",".join(private[each] for each in credentials.SERVICES) + "\n"
     assert {issuer: len(each) for issuer, each in keys_of(kept["verifying_keys"]).items()} == dict.fromkeys(private, 1)
 
 
