@@ -69,7 +69,8 @@ def test_a_request_that_states_none_cannot_be_made() -> None:
 def test_only_these_may_be_asked_for_nobody() -> None:
     """Whoever adds one says why the gateway does not know yet who asks, or asks for several at once."""
     open_ones = {each.__name__ for each in REQUESTS if each.right is Only.GATEWAY or GATEWAY in each.callers}
-    known = {"Login", "ResolveSession", "ResolveToken", "GetProject", "FollowShareLink", GetCounters.__name__}
+    known = {"Login", "SignOn", "GetSignInMethods", "ResolveSession", "ResolveToken"}
+    known |= {"RequestPasswordReset", "CompletePasswordReset", "FollowShareLink", "GetProject", GetCounters.__name__}
     assert open_ones == known
 
 
