@@ -12,8 +12,10 @@ import json
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
+from uuid import UUID
 
 import click
 from pydantic.fields import FieldInfo
@@ -21,10 +23,14 @@ from pydantic.fields import FieldInfo
 from chassis.settings import Settings
 from client.cli import cli
 from contracts import asyncapi
-from contracts.enums import SEGMENTS, LabelAction
+from contracts.body import ObjectClass, Specification
+from contracts.enums import SEGMENTS, AnnotationType, LabelAction
 from contracts.errors import CODES
 from contracts.events import EVENTS
 from contracts.permissions import CARDS, INVITES, PERMISSIONS, Card, Permission, Role, Scope
+from formats.writers import WRITERS
+from formats.writing import Offsets, Survey, gather
+from formats.writing import Project as ExportedProject
 from services.labels.domain.life import LIFE, Round, Transition, Who
 
 DOCS = Path(__file__).parent
@@ -305,6 +311,57 @@ def _told(each: Mapping[str, Any], schema: Mapping[str, Any]) -> str:
     return str(each.get("description") or (schema["$defs"][reference].get("description", "") if reference else ""))
 
 
+# --- what each format can express -------------------------------------------------------------------------------------
+
+_KINDS: Mapping[str, Mapping[str, Any]] = {
+    "box": {"x": 1, "y": 1, "width": 2, "height": 2},
+    "rbox": {"cx": 5, "cy": 5, "width": 2, "height": 2, "angle": 30},
+    "polygon": {"points": [[[{"x": 1, "y": 1}, {"x": 5, "y": 1}, {"x": 1, "y": 5}]]]},
+    "polyline": {"points": [[{"x": 1, "y": 1}, {"x": 5, "y": 1}]]},
+    "keypoint": {"points": [{"name": "a", "x": 1, "y": 1, "state": {"visible": True, "valid": True}}]},
+    "cuboid2d": {face: {"tl": {"x": 1, "y": 1}, "br": {"x": 3, "y": 3}} for face in ("near", "far")},
+}
+_WITH_ANSWERS: Mapping[str, str] = {
+    "native": "yes",
+    "jsonl": "yes",
+    "suite": "yes",
+    "csv": "by name",
+    "label_studio": "by name",
+    "yolo_classify": "as classes",
+}
+
+
+def formats() -> str:
+    """Format by annotation type: each writer is given an object of each."""
+    rows = ([f"`{name}`", *_expressed(name)] for name in WRITERS)
+    return _table(["format", *_KINDS, "answers"], rows)
+
+
+def _expressed(name: str) -> Iterator[str]:
+    for number, (kind, coord) in enumerate(_KINDS.items()):
+        known = ObjectClass(id=UUID(int=1), name="a", annotation_type=AnnotationType(kind), color="#000000", index=0)
+        specification = Specification(object_classes=(known,))
+        project = ExportedProject("1", "a", specification, datetime(2026, 1, 1, tzinfo=UTC))
+        drawn = {"coord": coord, "meta": {"z_index": 1}, "multiple": False}
+        each = {"id": str(number), "class_id": str(known.id), "class_name": "a", "annotation_type": kind}
+        label: dict[str, Any] = dict.fromkeys(
+            ("id", "dataset", "data_key", "review", "created_at", "updated_at"), "a"
+        ) | {
+            "status": "submitted",
+            "image_info": {"width": 9, "height": 9},
+            "tags": (),
+            "assignee": None,
+            "objects": [each | {"annotation": drawn, "properties": []}],
+            "categories": {"properties": []},
+        }
+        survey = Survey()
+        survey.take([label])
+        report = gather(WRITERS[name](project, survey=survey), [label], Offsets()).report
+        changed = [why.removeprefix("written ") for _, why in report.changed]
+        yield "–" if not report.objects else changed[0] if changed else "yes"
+    yield _WITH_ANSWERS.get(name, "–")
+
+
 # ----------------------------------------------------------------------------------------------------------------------
 
 PARTS: Mapping[str, Callable[[], str]] = {
@@ -318,6 +375,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "codes": codes,
     "events": events,
     "native": native,
+    "formats": formats,
 }
 
 
