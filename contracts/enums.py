@@ -139,6 +139,7 @@ class ImportFormat(StrEnum):
     JSONL = "jsonl"
     SUITE = "suite"
     CSV = "csv"
+    LABEL_STUDIO = "label_studio"
 
 
 class ExportFormat(StrEnum):

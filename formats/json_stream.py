@@ -67,6 +67,18 @@ def members(document: BinaryIO, streamed: Mapping[str, Collection[str]]) -> Iter
     next(events, None)  # what follows the object, if anything, is an error
 
 
+def items(document: BinaryIO, wanted: Collection[str]) -> Iterator[tuple[int, Any]]:
+    """Yields the items of the array that `document` is, with their indexes; see `members`, also for what is raised."""
+    events = _events(document)
+    if next(events)[0] != "start_array":
+        raise Refused(ErrorCode.UNKNOWN_STRUCTURE, "the document is not a JSON array")
+    for index, (first, value) in enumerate(events):
+        if first == "end_array":
+            break
+        yield index, _item(events, wanted) if first == "start_map" else _scalar(first, value, events)
+    next(events, None)  # what follows the array, if anything, is an error
+
+
 def _events(document: BinaryIO) -> Iterator[_Event]:
     """The document's parse events. The reading is done here and not by ijson, to tell a stream that fails
     from content that is bad."""

@@ -104,6 +104,7 @@ _exported("native", "Labelyard's own JSON")
 _exported("jsonl", "Labelyard's own JSON Lines")
 _exported("suite", "a label export of the Superb AI Suite, a zip")
 _exported("csv", "a table of objects as Labelyard exports it")
+_exported("label_studio", "tasks in Label Studio's JSON")
 
 
 def _run(

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import formats
-from formats import coco, csv_table, json_lines, names, native, suite, voc, yolo
+from formats import coco, csv_table, json_lines, label_studio, names, native, suite, voc, yolo
 from formats.types import ErrorCode, ParsedLabel, ParseError
 from formats.writers import WRITERS
 from formats.writing import Options, Split, Survey
@@ -53,6 +53,8 @@ def read_back(name, files, tmp_path):
         case "native" | "jsonl" | "csv":
             readers = {"native": native.read_labels, "jsonl": json_lines.read, "csv": csv_table.read}
             found = readers[name](io.BytesIO(content))
+        case "label_studio":
+            found = label_studio.read(io.BytesIO(content))
         case "suite":
             found = suite.read(zipped(files))
         case "voc":
@@ -202,6 +204,7 @@ CAN = {
     "yolo_segment": {"polygon"},
     "yolo_obb": {"rbox"},
     "yolo_pose": {"keypoint"},
+    "label_studio": {"box", "rbox", "polygon"},
 }
 
 extents = st.floats(1, 200).map(lambda value: round(value, 3))
@@ -338,6 +341,38 @@ def test_keypoints_of_a_class_have_one_order_in_all_parts():
     assert report.left_out["point of a keypoint object", "another one has its name"] == 1
     assert b"kpt_shape: [3, 3]" in pose["data.yaml"]
     assert all(len(pose[f"labels/train/cells/image {n}.txt"].split()) == 5 + 9 for n in (0, 1))
+
+
+def test_parts_of_an_object_find_together_again_from_label_studio(tmp_path):
+    two = {"points": EXAMPLES["polygon"]["points"] * 2}
+    seen = {"visible": True, "valid": True}
+    points = {"points": [{"name": name, "x": x, "y": 2, "state": seen} for name, x in (("nose", 1), ("tail", 3))]}
+    labels = [label(0, shape("polygon", 0, two), shape("keypoint", 1, points))]
+
+    found, errors = read_back("label_studio", exported("label_studio", labels)[0], tmp_path)
+
+    assert errors == []
+    assert_same_objects(labels[0], found["image 0.jpg"])
+
+
+def test_a_foreign_task_of_label_studio_is_read():
+    region = {"original_width": 200, "original_height": 100, "type": "rectanglelabels", "id": "xY", "from_name": "r"}
+    value = {"x": 10, "y": 10, "width": 50, "height": 20, "rotation": 0, "rectanglelabels": ["Car"]}
+    results = [region | {"value": value}, region | {"type": "brushlabels", "value": {}}, region | {"value": {}}, 3]
+    task = {"id": 7, "data": {"image": "https://example.org/a/b%20c.jpg"}, "annotations": [{"result": results}]}
+
+    *errors, found = label_studio.read(io.BytesIO(json.dumps([task]).encode()), "tasks.json")
+
+    assert [each.code for each in errors] == [
+        ErrorCode.UNSUPPORTED,
+        ErrorCode.UNKNOWN_STRUCTURE,
+        ErrorCode.UNKNOWN_STRUCTURE,
+    ]
+    assert errors[0].object == "object 2 of task 1"
+    assert (found.data_key, found.width, found.height) == ("b c.jpg", 200, 100)
+    assert found.objects[0].annotation["coord"] == {"x": 20, "y": 10, "width": 100, "height": 20}
+    [error] = label_studio.read(io.BytesIO(b"{}"))
+    assert error.code is ErrorCode.UNKNOWN_STRUCTURE
 
 
 def test_a_classifier_gets_folders_of_answers():

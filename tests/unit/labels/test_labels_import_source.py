@@ -30,6 +30,9 @@ def _exported(form: ImportFormat) -> bytes:
     ]
     name = "yolo_detect" if form is ImportFormat.YOLO else form.value
     files, _ = exported(name, labels)
+    if form is ImportFormat.LABEL_STUDIO:
+        region = b'"id":"no UUID","from_name":"box","to_name":"image","type":"%s"'
+        return files["tasks.json"].replace(region % b"rectanglelabels", region % b"brushlabels")
     if form is ImportFormat.YOLO:
         files |= {path: data + b"77 0 0 0 0\n" for path, data in files.items() if path.endswith(".txt")}
         files |= {path: data.split(b"\n", 1)[1] for path, data in files.items() if path.endswith(".txt")}

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import BinaryIO, Final
 
 from contracts.enums import ImportFormat
-from formats import coco, csv_table, json_lines, native, suite, voc, yolo
+from formats import coco, csv_table, json_lines, label_studio, native, suite, voc, yolo
 from formats.types import ErrorCode, ParsedLabel, ParseError
 from services.labels.handlers.importing.report import Report
 
@@ -65,5 +65,6 @@ _READERS: Final[Mapping[ImportFormat, _Reader]] = {
     ImportFormat.JSONL: json_lines.read,
     ImportFormat.SUITE: suite.read,
     ImportFormat.CSV: csv_table.read,
+    ImportFormat.LABEL_STUDIO: label_studio.read,
 }
 """Those that need no folder for temporary files."""
