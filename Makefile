@@ -48,7 +48,7 @@ test: check ## all checks, then all tests, against servers of their own
 soak: bootstrap ## people at work and one random fault after the other; LABELYARD_SOAK_MINUTES=10
 	@$(PYTHON) -m tests.faults.soak
 
-check: bootstrap ## style, types, walls between packages, API and message schemas
+check: bootstrap ## style, types, walls between packages, API and message schemas, known vulnerabilities
 	$(PYTHON) -m ruff check .
 	$(PYTHON) -m ruff format --check .
 	$(PYTHON) -m mypy
@@ -60,6 +60,7 @@ check: bootstrap ## style, types, walls between packages, API and message schema
 	$(PYTHON) -m docs.generate --check
 	.venv/lib/python3*/site-packages/compose/docker-compose config --quiet  # not bin/docker-compose: it always ends with 0
 	.venv/bin/hadolint deploy/docker/Dockerfile
+	$(PYTHON) -m deploy.advisories
 
 documents: bootstrap ## rewrite what is made of the code: schemas, API documents, parts of docs/
 	$(PYTHON) -m contracts.schemas

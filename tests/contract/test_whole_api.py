@@ -26,6 +26,7 @@ OTHERWISE = {
     "login": "needs the right password: tests/service/gateway/test_gateway_sign_in.py",
     "change_password": "needs the right password: tests/e2e/test_accounts.py",
     "complete_password_reset": "needs the mailed secret: tests/e2e/test_password_reset.py",
+    "unshare_export": "needs a link that stands: tests/service/gateway/test_gateway_shared.py",
     "sign_on": "needs an identity provider: tests/e2e/test_sign_on.py",
     "sign_on_callback": "needs an identity provider: tests/e2e/test_sign_on.py",
 }
