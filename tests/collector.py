@@ -13,13 +13,14 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 @dataclass(frozen=True)
 class Received:
-    """A span as it was exported; ids are hexadecimal."""
+    """A span as it was exported; ids are hexadecimal. `raw`: all of it, with attributes and events, as it came."""
 
     process: str
     name: str
     trace_id: str
     span_id: str
     parent_id: str
+    raw: bytes
 
 
 class Collector:
@@ -35,9 +36,14 @@ class Collector:
         """What LABELYARD_OTLP_ENDPOINT must be."""
         return f"http://127.0.0.1:{self._server.server_port}"
 
+    @property
+    def spans(self) -> list[Received]:
+        """All that have arrived, but for the oldest."""
+        return list(self._spans)
+
     def trace(self, trace_id: str) -> list[Received]:
         """The spans of one trace that have arrived."""
-        return [span for span in list(self._spans) if span.trace_id == trace_id]
+        return [span for span in self.spans if span.trace_id == trace_id]
 
     @contextmanager
     def serving(self) -> Iterator["Collector"]:
@@ -68,6 +74,7 @@ class Collector:
                                     trace_id=span.trace_id.hex(),
                                     span_id=span.span_id.hex(),
                                     parent_id=span.parent_span_id.hex(),
+                                    raw=span.SerializeToString(),
                                 )
                             )
                 self.send_response(200)
