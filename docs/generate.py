@@ -111,7 +111,7 @@ _PERMISSION: Mapping[Permission, str] = {
     Permission.CREATE_PROJECT: "make a project",
     Permission.DELETE_PROJECT: "delete and restore a project",
     Permission.MANAGE_TEAM: "the team's settings and users",
-    Permission.OPERATE: "look after the installation: verify and rebuild counters, failed messages",
+    Permission.OPERATE: "look after the installation: verify and rebuild counters, failed messages, read the audit",
     Permission.EDIT_PROJECT: "edit a project: name, classes, guidelines, auto-label, visibility",
     Permission.INVITE: "see members, invite them, change their roles",
     Permission.MANAGE_DATA: "upload images, import, make labels, assign, initialize",

@@ -238,7 +238,8 @@ def _carry_out(
         except Problem as problem:
             audit.refused(service.database, problem.code)
             raise
-        if not audit.settled():  # its own transactions are over; a method that can writes the row in one of them
+        if not audit.settled():  # its own transactions are over; it should have written the row in one of them
+            log.warning("a command is in the audit only after the fact", method=command.method())
             with service.database.session() as session:
                 audit.settle(session, answer)
         return answer.model_dump(mode="json")

@@ -6,15 +6,20 @@ A new operation that changes something has to be done in `day` too, or to stand 
 import csv
 import io
 import json
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import httpx
 import pytest
 
+from chassis.settings import SERVICES
 from deploy.local.system import System
 from tests.documented import document, operation_of
 from tests.team import (
@@ -236,6 +241,35 @@ def test_what_goes_on_for_somebody_is_theirs(day: Day) -> None:
     (ended,) = [row for row in day.rows if row["action"] == "labels.end_import" and row["subject_id"] == day.import_id]
     assert (ended["user_id"], ended["project_id"]) == (day.owner.id, day.project_id)
     assert ended["after"]["state"] in ("done", "failed")
+
+
+def test_every_row_was_written_in_the_transaction_of_its_change(system: System, day: Day) -> None:
+    for service in SERVICES:
+        log = (system.supervisor.logs / f"{service}.log").read_text()
+        assert "only after the fact" not in log, service
+
+
+def test_the_command_line_lists_and_exports(system: System, day: Day) -> None:
+    def labelyard(*arguments: str) -> str:
+        token = day.owner.api.headers["Authorization"].removeprefix("Bearer ")
+        environment = {"PATH": os.environ["PATH"], "LC_ALL": "C.UTF-8", "LABELYARD_URL": system.url}
+        command = [str(Path(sys.executable).with_name("labelyard")), "admin", "audit", *arguments]
+        ran = subprocess.run(
+            command, env=environment | {"LABELYARD_TOKEN": token}, capture_output=True, text=True, check=False
+        )
+        assert ran.returncode == 0, ran.stderr
+        return ran.stdout
+
+    mine = [row for row in day.rows if row["project_id"] == day.project_id]
+    exported = [json.loads(line) for line in labelyard("export", "--project", day.project_id).splitlines()]
+    assert exported == mine
+    chosen = ("--project", day.project_id, "--action", "projects.", "--since", "2020-01-01")
+    listed = json.loads(labelyard("list", *chosen, "--json"))
+    assert listed == {"items": [row for row in mine if row["service"] == "projects"], "unavailable": []}
+    drawn = labelyard("list", *chosen, "--limit", "100")
+    assert "projects.change_project" in drawn and "changed" in drawn and "127.0.0.1" in drawn
+    head, *lines = labelyard("export", *chosen, "--csv").splitlines()
+    assert head.startswith("id,at,service,action") and len(lines) == len(listed["items"])
 
 
 def test_no_secret_is_in_any_row(day: Day) -> None:
