@@ -148,6 +148,8 @@ def _export(owner: Person, there: str) -> None:
     owner.ok("PATCH", export, json={"name": "renamed"})
     owner.ok("POST", f"{export}/link", json={})
     owner.ok("DELETE", f"{export}/link")
+    owner.ok("POST", f"{export}:cancel")
+    owner.ok("POST", f"{export}:again")
     owner.ok("DELETE", export)
 
 

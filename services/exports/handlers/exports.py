@@ -118,6 +118,7 @@ def cancel_export(session: Session, project_id: UUID, export_id: UUID) -> Export
     """Stop an export that is under way, and have what there is of it cleared away; Problem `not_found`, `gone`."""
     row = require_export(session, project_id, export_id, lock=True)
     if row.state not in domain.ENDED:
+        audit.note("export", row.id, before={"state": row.state}, after={"state": JobState.CANCELED})
         _end(session, row, JobState.CANCELED)
     return _told(session, row)[0]
 
