@@ -11,10 +11,10 @@ import sys
 from email.utils import parseaddr
 from functools import cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SERVICES = ("members", "projects", "labels", "analytics", "exports")
@@ -171,6 +171,12 @@ class Settings(BaseSettings):
     """Whether somebody whom the provider knows and we do not gets an account, as a plain member."""
     oidc_domains: str = ""
     """The domains that mail addresses of such accounts may have, with commas between; none: any."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_unset(cls, given: dict[str, Any]) -> dict[str, Any]:
+        # a file that is handed out, and that nothing was written into
+        return {name: value for name, value in given.items() if value != ""}
 
     @field_validator("proxy_networks")
     @classmethod

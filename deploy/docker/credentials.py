@@ -31,6 +31,9 @@ ORIGINALS = {  # an address carries its password, so that each password stands i
     "owner_password": "{password}",
 }
 
+GIVEN = ("smtp_url", "oidc_client_secret")
+"""What others make, and an operator writes into the file; empty: not set."""
+
 
 def make(folder: Path) -> list[str]:
     """Makes what is missing in `folder`; the names of the files that are new or changed."""
@@ -48,6 +51,10 @@ def make(folder: Path) -> list[str]:
     for name, form in ORIGINALS.items():
         if not (folder / name).exists():
             write(name, form.format(password=secrets.token_urlsafe(24)) + "\n")
+
+    for name in GIVEN:
+        if not (folder / name).exists():
+            write(name, "")
 
     for issuer in keys.ISSUERS:
         if not (folder / f"{issuer}_signing_key").exists():

@@ -91,7 +91,7 @@ def blueprint() -> Blueprint:
             '<label>New password, at least 8 characters\n<input name="new_password" type="password" minlength="8" '
             'maxlength="1000" autocomplete="new-password" required autofocus></label>\n'
             '<label class="choice"><input name="end_other_sessions" type="checkbox" checked> '
-            "Sign out everywhere else</label>",
+            "Sign out everywhere</label>",
             "Set password",
             "Your new password is set. Sign in with it.",
         )

@@ -56,7 +56,7 @@ class Members(Service):
 
     @rpc(transaction=False)
     def login(self, request: Login) -> Session:
-        _passwords_are_taken()
+        sessions.passwords_are_taken()
         return sessions.login(
             self.database,
             self.passwords,
@@ -98,7 +98,7 @@ class Members(Service):
 
     @rpc
     def request_password_reset(self, session: Transaction, request: RequestPasswordReset) -> Nothing:
-        _passwords_are_taken()
+        sessions.passwords_are_taken()
         if not mail.configured():
             raise Problem("unsupported", "No mails are sent here: ask an owner or admin of the team for a link.")
         resets.request(session, request.email, request.address)
@@ -106,12 +106,12 @@ class Members(Service):
 
     @rpc
     def create_password_reset(self, session: Transaction, request: CreatePasswordReset) -> PasswordReset:
-        _passwords_are_taken()
+        sessions.passwords_are_taken()
         return resets.create(session, request.user_id, request.actor)
 
     @rpc(transaction=False)
     def complete_password_reset(self, request: CompletePasswordReset) -> Nothing:
-        _passwords_are_taken()
+        sessions.passwords_are_taken()
         with self.database.reading() as session:
             resets.check(session, request.secret)  # who makes up links costs no slow hash
         password_hash = self.passwords.hash(request.new_password)
@@ -174,8 +174,3 @@ class Members(Service):
     @rpc
     def list_members(self, session: Transaction, request: ListMembers) -> MemberPage:
         return memberships.list_members(session, request.project_id, request.role, request.cursor, request.limit)
-
-
-def _passwords_are_taken() -> None:
-    if not settings().password_sign_in:
-        raise Problem("password_sign_in_off")

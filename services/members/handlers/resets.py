@@ -59,7 +59,7 @@ def send(database: Database, event: PasswordResetRequested) -> None:
             return
         _forget_others(session, user.id, row.id)
         secret = _arm(row)
-    mail.send(user.email, "Set a new password", *_letter(user.name, f"{_public_url()}/reset#{secret}"))
+    mail.send(user.email, "Set a new password", *_letter(user.name, link_of(secret)))
     with database.session() as session:
         sent = sa.update(PasswordResetRow).where(PasswordResetRow.id == event.reset_id)
         session.execute(sent.values(sent_at=datetime.now(UTC)))
@@ -86,6 +86,11 @@ def new_link(session: Session, user: UserRow) -> PasswordReset:
     session.flush()
     _forget_others(session, user.id, row.id)
     return PasswordReset(user=to_user(user), expires_at=row.expires_at, secret=secret)
+
+
+def link_of(secret: str) -> str:
+    """Where a secret is used: a page of the gateway. It stands behind `#`, which browsers send nowhere."""
+    return f"{settings().public_url.rstrip('/')}/reset#{secret}"
 
 
 def check(session: Session, secret: str) -> UUID:
@@ -145,10 +150,6 @@ def _is_replaced(session: Session, row: PasswordResetRow) -> bool:
 
 def _forget_others(session: Session, user_id: UUID, but: UUID) -> None:
     session.execute(sa.delete(PasswordResetRow).where(PasswordResetRow.user_id == user_id, PasswordResetRow.id < but))
-
-
-def _public_url() -> str:
-    return settings().public_url.rstrip("/")
 
 
 def _letter(name: str, link: str) -> tuple[str, str]:

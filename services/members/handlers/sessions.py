@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session as Transaction
 from chassis import audit, paging
 from chassis.database import Database
 from chassis.ids import new_id
+from chassis.settings import settings
 from contracts.enums import UserState
 from contracts.errors import Problem
 from contracts.rpc import Nothing
@@ -21,6 +22,12 @@ from services.members.handlers import devices, guards
 from services.members.handlers.users import find_by_email, to_user, user_changed
 from services.members.models import DeletedProject, MembershipRow, PasswordResetRow, SessionRow, UserRow
 from services.members.passwords import Passwords
+
+
+def passwords_are_taken() -> None:
+    """Problem `password_sign_in_off` where only single sign-on lets people in."""
+    if not settings().password_sign_in:
+        raise Problem("password_sign_in_off")
 
 
 def login(

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from threading import get_ident
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from contracts.errors import Problem
 from contracts.events import PasswordResetRequested, PrincipalChanged
 from contracts.permissions import TeamRole
 from contracts.rpc.members import ChangePassword
-from services.members import domain
+from services.members import domain, reset
 from services.members.handlers import resets, sessions
 from services.members.handlers.users import create_user
 from services.members.models import GuardRow, PasswordResetRow, UserRow
@@ -198,6 +199,36 @@ def test_where_nobody_may_sign_in_the_same_is_done_and_nothing_mailed(
     known = new_user()
     mailed(database, mails, known)  # mails come in order: there is none on its way
     assert mails._to(email) == []
+
+
+def test_the_database_is_asked_the_same_whether_anybody_has_the_address(database: Database, new_user: NewUser) -> None:
+    """So neither the answer nor its time tells."""
+    asked: list[str] = []
+    here = get_ident()
+
+    def listen(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if get_ident() == here:  # the outbox is announced from elsewhere
+            asked.append(statement)
+
+    sa.event.listen(database.engine, "before_cursor_execute", listen)
+    statements = []
+    for email in (new_user().email, new_email()):
+        asked.clear()
+        with database.session() as session:
+            resets.request(session, email, "192.0.2.2")
+        statements.append([*asked])
+    sa.event.remove(database.engine, "before_cursor_execute", listen)
+    assert statements[0] == statements[1] != []
+
+
+def test_an_operator_makes_a_link(
+    database: Database, new_user: NewUser, mails: MailServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    user = new_user()
+    reset.main([user.email])
+    complete(database, capsys.readouterr().out.strip().partition("/reset#")[2])
+    with pytest.raises(SystemExit, match="no user"):
+        reset.main([new_email()])
 
 
 def test_a_deleted_user_does_not_come_back_by_a_link(database: Database, new_user: NewUser, mails: MailServer) -> None:

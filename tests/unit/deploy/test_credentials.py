@@ -25,6 +25,7 @@ def test_they_are_made_once_and_for_their_owner_only(tmp_path: Path) -> None:
     assert contents(folder) == before
     originals = [before[name] for name in credentials.ORIGINALS]
     assert len(set(originals)) == len(originals)
+    assert [before[name] for name in credentials.GIVEN] == [""] * len(credentials.GIVEN)
 
 
 def test_one_that_is_removed_is_made_anew_with_what_depends_on_it(tmp_path: Path) -> None:

@@ -88,3 +88,32 @@ def test_what_a_change_of_role_moves(
     before: ProjectRole | None, after: ProjectRole | None, expected: dict[ProjectRole, int]
 ) -> None:
     assert domain.moved(before, after) == expected
+
+
+@pytest.mark.parametrize(
+    ("user_agent", "name"),
+    [
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36",
+            "Chrome on Windows",
+        ),
+        (
+            "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 Chrome/130.0 Safari/537.36 Edg/130.0",
+            "Edge on Windows",
+        ),
+        ("Mozilla/5.0 (Macintosh; Intel Mac OS X 14_6) AppleWebKit/605.1 Version/18.0 Safari/605.1", "Safari on a Mac"),
+        ("Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox on Linux"),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/130.0 Mobile Safari/537.36", "Chrome on Android"),
+        (
+            "Mozilla/5.0 (iPhone; iPhone OS 18_0 like Mac OS X) CriOS/130.0 Mobile Safari/604.1",
+            "Chrome on an iPhone",
+        ),
+        ("curl/8.10.1", "curl"),
+        ("python-httpx/0.28.1", "a Python program"),
+        ("a lost laptop", "a lost laptop"),
+        ("x" * 400, "x" * 40),
+        ("", "unknown"),
+    ],
+)
+def test_a_device_is_named_in_words(user_agent: str, name: str) -> None:
+    assert domain.device_name(user_agent) == name
