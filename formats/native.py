@@ -161,7 +161,7 @@ def parsed_object(each: Mapping[str, Any], position: int, line: int | None = Non
     if written not in set(COORDS):
         raise Refused(ErrorCode.UNSUPPORTED, f"annotation_type is {shown(written)}, not one of {', '.join(COORDS)}")
     try:
-        object_id = UUID(_string(each.get("id"), "id"))
+        object_id = None if each.get("id") is None else UUID(_string(each["id"], "id"))
     except ValueError as error:
         raise Refused(ErrorCode.BAD_TEXT, f"id is no UUID: {shown(each['id'])}") from error
     properties = _array(each, "properties") if each.get("properties") is not None else []
@@ -174,7 +174,7 @@ def parsed_object(each: Mapping[str, Any], position: int, line: int | None = Non
         text(each.get("class_name"), "class_name"),
         AnnotationType(written),
         {"coord": coord, "meta": {"z_index": z_index}, "multiple": multiple},
-        str(object_id),
+        None if object_id is None else str(object_id),
         object_id,
         tuple(mapping(found, "a property") for found in properties),
     )

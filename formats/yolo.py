@@ -103,7 +103,8 @@ def _data(opened: Archive) -> _Data:
     names = {index: text(each, "a class name") for index, each in _numbered(content.get("names"), "names").items()}
     data = _Data(names)
     if (shape := content.get("kpt_shape")) is not None:
-        if not isinstance(shape, list) or len(shape) != 2 or not isinstance(shape[0], int) or shape[1] not in (2, 3):
+        whole = isinstance(shape, list) and len(shape) == 2 and isinstance(shape[0], int)
+        if not whole or shape[0] < 1 or shape[1] not in (2, 3):
             raise Refused(ErrorCode.UNKNOWN_STRUCTURE, f"kpt_shape is not [points, 2 or 3]: {shown(str(shape))}")
         data.points = shape[0], shape[1]
         for index, each in _numbered(content.get("kpt_names", {}), "kpt_names").items():
@@ -193,7 +194,7 @@ def _label(file: str, place: _Place, content: str, data: _Data) -> Iterator[Pars
 
 
 def _object(row: Sequence[str], place: _Place, data: _Data, position: int, line: int) -> ParsedObject:
-    index = int(row[0]) if row[0].isdecimal() else -1
+    index = int(row[0]) if row[0].isdecimal() and len(row[0]) < 10 else -1
     if index not in data.names:
         raise Refused(ErrorCode.UNKNOWN_CATEGORY, f"data.yaml names no class {shown(row[0])}")
     kind, coord = _shape(row[1:], place, data, index)

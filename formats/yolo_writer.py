@@ -136,6 +136,8 @@ class PoseWriter(_Yolo):
 
     def more(self) -> Iterator[str]:
         known = self.survey.keypoints
+        if not self._points:
+            return
         yield f"kpt_shape: [{self._points}, 3]"
         yield "kpt_names:"
         for each in self.project.classes:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import random
 import re
 import zipfile
 from dataclasses import replace
@@ -12,6 +13,7 @@ import jsonschema
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 import formats
 from formats import coco, csv_table, json_lines, label_studio, names, native, suite, voc, yolo
@@ -275,6 +277,52 @@ def test_answers_come_back(name, tmp_path):
     chosen, written = found["image 0.jpg"].answers
     assert (chosen["property_id"], chosen["option_ids"]) == (str(STAIN.id), [str(STAIN.options[1].id)])
     assert (written["property_id"], written["value"]) == (str(NOTE.id), 'a, "b"')
+
+
+@pytest.mark.parametrize("name", ["native", "jsonl", "csv", "label_studio", "suite", "yolo_detect", "yolo_pose"])
+def test_a_damaged_export_gives_errors_and_never_raises(name, tmp_path):
+    files, _ = exported(name, [each | {"categories": {"properties": ANSWERED}} for each in every_kind(2)])
+    chance = random.Random(name)
+    for _ in range(60):
+        path = chance.choice(list(files))
+        raw = bytearray(files[path])
+        for _ in range(chance.randrange(1, 4)):
+            at = chance.randrange(len(raw) + 1)
+            raw[at : at + chance.randrange(3)] = bytes([chance.choice(b'0{}[],"xn-\n\xff&*:')])
+        read_back(name, files | {path: bytes(raw)}, tmp_path)
+
+
+def test_a_line_of_yolo_that_means_nothing_is_an_error(tmp_path):
+    files, _ = exported("yolo_detect", [label(0)])
+    rows = [b"9" * 5000 + b" 0 0 1 1", b"x 0 0 1 1", b"1 0 0 1", b"1 0 0 nan 1", b"77 0 0 1 1", b"1 .5 .5 .1 .2"]
+
+    found, errors = read_back("yolo", files | {"labels/train/cells/image 0.txt": b"\n".join(rows)}, tmp_path)
+
+    assert [(each.line, each.code) for each in errors] == [
+        (1, ErrorCode.UNKNOWN_CATEGORY),
+        (2, ErrorCode.UNKNOWN_CATEGORY),
+        (3, ErrorCode.UNKNOWN_STRUCTURE),
+        (4, ErrorCode.NOT_A_NUMBER),
+        (5, ErrorCode.UNKNOWN_CATEGORY),
+    ]
+    assert [each.line for each in found["image 0.jpg"].objects] == [6]
+
+
+def test_a_foreign_yolo_zip_has_its_sizes_from_its_images(tmp_path):
+    picture = io.BytesIO()
+    Image.new("L", (200, 100)).save(picture, "PNG")
+    files = {
+        "set/data.yaml": b"names: [cat]\n",
+        "set/train/images/dir/a.png": picture.getvalue(),
+        "set/train/labels/dir/a.txt": b"0 0.5 0.5 0.1 0.2\n",
+        "set/train/labels/dir/b.txt": b"0 0.5 0.5 0.1 0.2\n",
+    }
+
+    found, [error] = read_back("yolo", files, tmp_path)
+
+    assert (error.file, error.code) == ("set/train/labels/dir/b.txt", ErrorCode.UNKNOWN_IMAGE)
+    assert (found["dir/a.png"].width, found["dir/a.png"].height) == (200, 100)
+    assert found["dir/a.png"].objects[0].annotation["coord"] == {"x": 90, "y": 40, "width": 20, "height": 20}
 
 
 def test_a_native_export_is_as_its_schema_says():
