@@ -22,6 +22,7 @@ from .types import (
     Dataset,
     Duty,
     Export,
+    ExportFormat,
     Exposure,
     FailedMessage,
     FailedMessageBody,
@@ -468,9 +469,17 @@ class Labelyard:
 
     # --- Exports ------------------------------------------------------------------------------------
 
-    def create_export(self, project_id: str, *, name: str | None = None, where: LabelFilter | None = None) -> Export:
-        """Ask for an export of the labels that `where` selects."""
-        body = _given({"name": name, "format": "native", "filter": where})
+    def create_export(
+        self,
+        project_id: str,
+        *,
+        name: str | None = None,
+        where: LabelFilter | None = None,
+        form: ExportFormat = "native",
+        options: Mapping[str, Any] | None = None,
+    ) -> Export:
+        """Ask for an export of the labels that `where` selects; `options` as in the API's ExportOptions."""
+        body = _given({"name": name, "format": form, "filter": where, "options": options})
         export: Export = self.post(f"/projects/{project_id}/exports", body)
         return export
 

@@ -11,6 +11,10 @@ ProjectRole = Literal["manager", "reviewer", "labeler"]
 JobState = Literal["queued", "running", "done", "failed", "canceled"]
 OnError = Literal["keep_good", "all_or_nothing"]
 Duty = Literal["labeler", "reviewer"]
+ExportFormat = Literal[
+    "native", "jsonl", "suite", "coco", "yolo_detect", "yolo_segment", "yolo_obb", "yolo_pose", "yolo_classify", "voc",
+    "csv", "label_studio",
+]  # fmt: skip
 ImportFormat = Literal["voc", "coco", "yolo", "native", "jsonl", "suite", "csv", "label_studio"]
 TokenScope = Literal["read", "write", "full"]
 CheckKind = Literal["verify", "rebuild"]

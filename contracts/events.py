@@ -221,6 +221,7 @@ class SnapshotRequested(EventData):
     project_id: UUID
     snapshot_id: UUID
     filter: dict[str, Any] = {}
+    names: bool = False  # whether the manifest is to say which names are ambiguous
 
 
 class SnapshotCompleted(EventData):

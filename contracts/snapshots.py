@@ -25,6 +25,8 @@ class Manifest(Message):
     """A snapshot: labels as they were at `taken_at`, in the order of their ids over all parts.
 
     `specification` is the project's as the labels service knew it then, at the project's version `project_version`.
+    `ambiguous`, where it was asked for: (dataset, data key) of labels that are named as another but for extension and
+    letter case.
     """
 
     project_id: UUID
@@ -35,3 +37,4 @@ class Manifest(Message):
     labels: int
     objects: int
     parts: tuple[Part, ...]
+    ambiguous: tuple[tuple[str, str], ...] = ()

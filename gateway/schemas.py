@@ -24,7 +24,7 @@ from contracts.enums import (
 from contracts.failed import FailedMessage, FailedState
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TokenScope
-from contracts.rpc.exports import ShareLink
+from contracts.rpc.exports import ExportOptions, ShareLink
 from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter
 from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
 
@@ -391,6 +391,7 @@ class ExportBody(Strict):
     name: Name | None = None
     format: ExportFormat = ExportFormat.NATIVE
     filter: LabelFilter = LabelFilter()
+    options: ExportOptions = ExportOptions()
 
 
 class ShareBody(Strict):

@@ -2,12 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import click
 
 from ..api import Labelyard
 from ..output import Command, Output, listing, named
-from ..types import Export, LabelFilter, Review, Status
+from ..types import Export, ExportFormat, LabelFilter, Review, Status
 from . import connect, the_project
 
 
@@ -25,6 +26,13 @@ from . import connect, the_project
     "--review", multiple=True, help="Only labels of this review; may be given again.",
     type=click.Choice(["not_submitted", "rejected", "pending_review", "approved"]),
 )  # fmt: skip
+@click.option(
+    "--format", "form", help="What is written.", default="native", show_default=True,
+    type=click.Choice(get_args(ExportFormat)),
+)  # fmt: skip
+@click.option("--no-skipped", is_flag=True, help="Without labels that were skipped.")
+@click.option("--no-empty", is_flag=True, help="Without labels that have no objects.")
+@click.option("--split", is_flag=True, help="Deal the images into train (80 %), val (10 %) and test, in a zip.")
 @click.option("--name", help="The export's name in the project's history.")
 @click.pass_obj
 def export(
@@ -34,9 +42,13 @@ def export(
     target: Path,
     status: tuple[Status, ...],
     review: tuple[Review, ...],
+    form: ExportFormat,
+    no_skipped: bool,
+    no_empty: bool,
+    split: bool,
     name: str | None,
 ) -> None:
-    """Export labels to a JSON file. PROJECT: its name or id.
+    """Export labels to a file. PROJECT: its name or id.
 
     FILE appears only when all of it has arrived and been checked.
     """
@@ -48,7 +60,13 @@ def export(
     if review:
         where["review"] = list(review)
     with connect() as api:
-        asked = api.create_export(the_project(api, project)["id"], name=name, where=where or None)
+        asked = api.create_export(
+            the_project(api, project)["id"],
+            name=name,
+            where=where or None,
+            form=form,
+            options={"skipped": not no_skipped, "empty": not no_empty, "split": {} if split else None},
+        )
         with output.progress("Exporting labels"):
             done = api.await_export(asked)
         if done["state"] != "done":

@@ -2,11 +2,11 @@
 
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from contracts.body import Name
 from contracts.enums import ExportFormat, JobState
-from contracts.message import Message, Time
+from contracts.message import Message, Strict, Time
 from contracts.permissions import Permission
 from contracts.rights import Only
 from contracts.rpc import Command, Nothing, Query
@@ -27,6 +27,48 @@ class NewShareLink(ShareLink):
     """`token`: the end of the address. It is told this once and not kept."""
 
     token: str = Field(repr=False)
+
+
+class ExportSplit(Strict):
+    """Which share of the images is for training and validation, by a hash of seed and name; the rest is for tests."""
+
+    train: float = Field(default=0.8, ge=0, le=1)
+    val: float = Field(default=0.1, ge=0, le=1)
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
+
+    @model_validator(mode="after")
+    def _at_most_all(self) -> "ExportSplit":
+        if self.train + self.val > 1:
+            raise ValueError("train and val are more than all")
+        return self
+
+
+class ExportOptions(Strict):
+    """What of the labels goes into an export: those that were skipped, those without objects; and whether they are
+    dealt into train, val and test. `category`: the image category whose answers are the classes (yolo_classify).
+    """
+
+    skipped: bool = True
+    empty: bool = True
+    split: ExportSplit | None = None
+    category: UUID | None = None
+
+
+class ExportCount(Message):
+    """So many of something, and why."""
+
+    what: str
+    why: str
+    count: int
+
+
+class ExportReport(Message):
+    """What is in an export's file, and what its format can't express: left out, or changed."""
+
+    labels: int
+    objects: int
+    left_out: tuple[ExportCount, ...] = ()
+    changed: tuple[ExportCount, ...] = ()
 
 
 class Export(Message):
@@ -57,6 +99,8 @@ class Export(Message):
     labels_per_second: float | None = None
     remaining_seconds: float | None = None
     waiting_for_worker: bool = False
+    options: ExportOptions = ExportOptions()
+    report: ExportReport | None = None
 
 
 class ExportPage(Message):
@@ -75,6 +119,7 @@ class CreateExport(Command[Export]):
     name: Name | None = None
     format: ExportFormat = ExportFormat.NATIVE
     filter: LabelFilter = LabelFilter()
+    options: ExportOptions = ExportOptions()
     actor: UUID
 
 

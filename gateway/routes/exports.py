@@ -49,6 +49,7 @@ def create_export(asker: Asker, project_id: UUID, body: ExportBody, key: str) ->
         name=body.name,
         format=body.format,
         filter=body.filter,
+        options=body.options,
         actor=asker.user_id,
         idempotency_key=key,
     )

@@ -8,9 +8,6 @@ from contracts.enums import ExportFormat, JobState
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELED})
 """States that an export no longer leaves."""
 
-EXTENSIONS = {ExportFormat.NATIVE: ".json"}
-"""How the file of each format is called."""
-
 # separators and wildcards of file systems, control characters, and those that turn the direction of reading
 _UNSAFE = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]+')
 _LONGEST = 200  # bytes; file systems take 255, extension included
@@ -21,9 +18,8 @@ def default_name(export_format: ExportFormat, moment: datetime) -> str:
     return f"{export_format} {moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def file_name(name: str, export_format: ExportFormat) -> str:
+def file_name(name: str, extension: str) -> str:
     """A name that any system takes for a file, made from an export's name."""
-    extension = EXTENSIONS[export_format]
     stem = _UNSAFE.sub("_", name).strip(" .").removesuffix(extension)
     while len(stem.encode()) > _LONGEST:
         stem = stem[:-1]

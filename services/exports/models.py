@@ -43,6 +43,8 @@ class ExportRow(Base):
     name: Mapped[str]
     format: Mapped[str]
     filter: Mapped[dict[str, Any]]  # contracts.rpc.labels.LabelFilter
+    options: Mapped[dict[str, Any]] = mapped_column(server_default=sa.text("'{}'"))  # contracts' ExportOptions
+    report: Mapped[dict[str, Any] | None]  # contracts' ExportReport
     state: Mapped[str]
     manifest: Mapped[str | None]  # key of its snapshot's manifest
     attempt: Mapped[int] = mapped_column(server_default=sa.text("0"))

@@ -7,8 +7,8 @@ from sqlalchemy.orm import Session
 
 from chassis.restoring import Kept
 from contracts.enums import JobState
-from contracts.events import EventData, ExportReady, SnapshotRequested
-from services.exports.handlers.exports import changed, file_key
+from contracts.events import EventData, ExportReady
+from services.exports.handlers.exports import changed, file_key, snapshot_request
 from services.exports.models import ExportRow
 
 
@@ -18,7 +18,7 @@ def present(session: Session) -> Iterator[EventData]:
         if row.deleted_at is not None or row.state not in (JobState.QUEUED, JobState.RUNNING):
             yield changed(row)  # what it leaves behind is cleared away
         elif row.state == JobState.QUEUED:
-            yield SnapshotRequested(project_id=row.project_id, snapshot_id=row.id, filter=row.filter)
+            yield snapshot_request(row)
         else:
             yield ExportReady(project_id=row.project_id, export_id=row.id)
 

@@ -8,7 +8,7 @@ worker assembles the file from that (ExportReady, workers/export.py), and what i
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -33,9 +33,20 @@ from contracts.events import (
     SnapshotRequested,
 )
 from contracts.rpc import Nothing, Owners
-from contracts.rpc.exports import CreateExport, Export, ExportPage, ListExports, RenameExport, RepeatExport, ShareLink
+from contracts.rpc.exports import (
+    CreateExport,
+    Export,
+    ExportOptions,
+    ExportPage,
+    ExportReport,
+    ListExports,
+    RenameExport,
+    RepeatExport,
+    ShareLink,
+)
 from contracts.rpc.labels import LabelFilter, Link
 from contracts.rpc.projects import GetProject
+from formats.writers import WRITERS
 from services.exports import domain
 from services.exports.models import ExportRow, ProjectCopy, ShareLinkRow
 
@@ -47,6 +58,14 @@ SNAPSHOTS = "labels.snapshot.v1"
 
 ASSEMBLIES = "exports.export.v1"
 """The queue in which it waits to be written."""
+
+CONTENT_TYPES = {
+    ".json": "application/json",
+    ".jsonl": "application/x-ndjson",
+    ".csv": "text/csv",
+    ".zip": "application/zip",
+}
+"""What a file is called to those who download it, by its extension."""
 
 DEADLINE = 2.0
 """Seconds to wait for an owner's answer."""
@@ -67,6 +86,7 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
         name=request.name or domain.default_name(request.format, now),
         format=request.format,
         filter=request.filter.model_dump(mode="json", exclude_none=True),
+        options=request.options.model_dump(mode="json"),
         state=JobState.QUEUED,
         attempt=0,
         done=0,
@@ -78,7 +98,7 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
     session.add(row)
     outbox.add(
         session,
-        SnapshotRequested(project_id=row.project_id, snapshot_id=row.id, filter=row.filter),
+        snapshot_request(row),
         changed(row),
     )
     return _told(session, row)[0]
@@ -131,6 +151,7 @@ def repeat_export(session: Session, owners: Owners, request: RepeatExport) -> Ex
         name=row.name,
         format=ExportFormat(row.format),
         filter=LabelFilter.model_validate(row.filter),
+        options=ExportOptions.model_validate(row.options),
         actor=request.actor,
     )
     return create_export(session, owners, again)
@@ -155,8 +176,8 @@ def link_export(
     return store.link(
         file_key(row.id, row.attempt),
         LINK_SECONDS,
-        domain.file_name(row.name, ExportFormat(row.format)),
-        "application/json",
+        domain.file_name(row.name, extension(row)),
+        CONTENT_TYPES[extension(row)],
         method,
     )
 
@@ -226,6 +247,7 @@ def clear_away(database: Database, event: ExportChanged | ExportReady) -> None:
     if row.deleted_at is not None:
         store.delete_prefix(f"exports/{row.id}/")
     else:
+        store.delete_prefix(parts_prefix(row.id))
         for attempt in range(1, row.attempt + (row.state != JobState.DONE)):
             store.delete(file_key(row.id, attempt))
 
@@ -241,6 +263,9 @@ class Assembly:
     export_id: UUID
     attempt: int
     manifest: str
+    format: ExportFormat
+    options: ExportOptions
+    content_type: str
 
     @property
     def key(self) -> str:
@@ -257,11 +282,17 @@ class Assembled:
     crc32: int | None
     labels: int
     objects: int
+    report: dict[str, Any] | None = None
 
 
 def file_key(export_id: UUID, attempt: int) -> str:
     """Where an attempt writes the file of an export: each its own, so that none spoils another's."""
     return f"exports/{export_id}/{attempt}"
+
+
+def parts_prefix(export_id: UUID) -> str:
+    """Where the outcomes of an export's parts go, until its file stands."""
+    return f"exports/{export_id}/parts/"
 
 
 def begin_assembly(session: Session, project_id: UUID, export_id: UUID) -> Assembly | None:
@@ -271,7 +302,26 @@ def begin_assembly(session: Session, project_id: UUID, export_id: UUID) -> Assem
         return None
     assert row.manifest is not None
     row.attempt += 1
-    return Assembly(project_id, export_id, row.attempt, row.manifest)
+    return Assembly(
+        project_id,
+        export_id,
+        row.attempt,
+        row.manifest,
+        ExportFormat(row.format),
+        ExportOptions.model_validate(row.options),
+        CONTENT_TYPES[extension(row)],
+    )
+
+
+def progressed(session: Session, assembly: Assembly, done: int) -> bool:
+    """So many labels are written; whether the export is still to be made, and by this attempt."""
+    row = _find(session, assembly.project_id, assembly.export_id, lock=True)
+    if row is None or row.attempt != assembly.attempt or row.state != JobState.RUNNING or row.deleted_at is not None:
+        return False
+    if row.done < done:
+        row.done = done
+        _change(session, row)
+    return True
 
 
 def wanted(session: Session, assembly: Assembly) -> bool:
@@ -294,6 +344,7 @@ def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | P
         row.size, row.sha256, row.crc32 = outcome.size, outcome.sha256, outcome.crc32
         row.labels, row.objects = outcome.labels, outcome.objects
         row.done = outcome.labels
+        row.report = outcome.report
         _end(session, row, JobState.DONE)
     return True
 
@@ -308,6 +359,18 @@ def watch_workers(session: Session, consumers: Mapping[str, int]) -> None:
         for row in session.scalars(changing.with_for_update(skip_locked=True)):
             row.waiting_for_worker = count == 0
             _change(session, row)
+
+
+def extension(row: ExportRow) -> str:
+    """Of the export's file."""
+    writer = WRITERS[row.format]
+    return ".zip" if row.options.get("split") or not writer.single else writer.extension
+
+
+def snapshot_request(row: ExportRow) -> SnapshotRequested:
+    """What labels is asked for."""
+    names = extension(row) == ".zip"
+    return SnapshotRequested(project_id=row.project_id, snapshot_id=row.id, filter=row.filter, names=names)
 
 
 def require_project(session: Session, owners: Owners, project_id: UUID) -> ProjectCopy:
@@ -420,6 +483,8 @@ def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
         labels_per_second=None if rate is None else round(rate, 1),
         remaining_seconds=left,
         waiting_for_worker=row.waiting_for_worker,
+        options=ExportOptions.model_validate(row.options),
+        report=None if row.report is None else ExportReport.model_validate(row.report),
     )
 
 

@@ -8,6 +8,8 @@ token (`attempt`) lets only the newest end it.
 """
 
 from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import sha256
 from zlib import crc32
 
@@ -25,6 +27,9 @@ from contracts.rpc import Owners
 from contracts.snapshots import Manifest, Part
 from formats import native
 from formats.checksums import combine
+from formats.writers import WRITERS
+from formats.writing import Options, Project, Report, Split, Survey, Writer
+from services.exports import formatting
 from services.exports.handlers import exports
 from services.exports.handlers.exports import Assembled, Assembly
 
@@ -59,8 +64,6 @@ def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owne
     except _Unwanted:
         log.info("stopped", export=str(assembly.export_id), attempt=assembly.attempt)
         return
-    except KeyError as error:
-        outcome = Problem("gone", f"A part of the snapshot is missing: {error.args[0]}.")
     except Problem as problem:
         if problem.status >= 500:
             raise  # somebody is away; the delivery is tried again
@@ -74,7 +77,8 @@ def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owne
 
 def _assemble(database: Database, store: ObjectStore, owners: Owners, assembly: Assembly) -> Assembled:
     """Write the file. Its head is of the moment that its labels are of, but for the name: that is today's."""
-    manifest = Manifest.model_validate_json(store.get(assembly.manifest))
+    with _parts_there():
+        manifest = Manifest.model_validate_json(store.get(assembly.manifest))
     with database.session() as session:
         copy = exports.require_project(session, owners, assembly.project_id)
     project = {
@@ -82,14 +86,72 @@ def _assemble(database: Database, store: ObjectStore, owners: Owners, assembly: 
         "name": copy.name,
         "specification": manifest.specification.model_dump(mode="json"),
     }
+    writer = _writer(store, assembly, manifest, copy.name)
+    if not writer.verbatim:
+        return _formatted(database, store, assembly, manifest, writer)
     header = native.header(project, manifest.taken_at)
     if len(manifest.parts) <= 1:
         return _in_one_go(store, assembly, manifest, header)
     journal = Uploads(database)
     pieces = _while_wanted(database, assembly, _pieces(header, manifest))
-    size, through = store.compose(assembly.key, pieces, "application/json", journal)
+    with _parts_there():
+        size, through = store.compose(assembly.key, pieces, "application/json", journal)
     bytes_through.inc(through)
     return Assembled(size, None, _crc32(header, manifest), manifest.labels, manifest.objects)
+
+
+def _writer(store: ObjectStore, assembly: Assembly, manifest: Manifest, name: str) -> Writer:
+    chosen = assembly.options
+    project = Project(str(assembly.project_id), name, manifest.specification, manifest.taken_at)
+    options = Options(
+        skipped=chosen.skipped,
+        empty=chosen.empty,
+        split=None if chosen.split is None else Split(chosen.split.train, chosen.split.val, chosen.split.seed),
+        category=None if chosen.category is None else str(chosen.category),
+    )
+    survey = Survey(ambiguous=set(manifest.ambiguous))
+    writer = WRITERS[assembly.format](project, options, survey)
+    if writer.surveys:
+        for part in manifest.parts:
+            survey.take(native.labels(_read(store, part)))
+        writer = WRITERS[assembly.format](project, options, survey)
+    return writer
+
+
+def _formatted(
+    database: Database, store: ObjectStore, assembly: Assembly, manifest: Manifest, writer: Writer
+) -> Assembled:
+    """Each part in the format, and the file of that. What an attempt before has finished is taken as it is."""
+    outcomes, labels = [], 0
+    report = Report()
+    for number, (part, start) in enumerate(zip(manifest.parts, formatting.starts(manifest.parts), strict=True)):
+        key = f"{exports.parts_prefix(assembly.export_id)}{number:06}"
+        outcome = formatting.standing(store, key)
+        if outcome is None:
+            outcome = formatting.format_part(writer, _read(store, part), start, key)
+            bytes_through.inc(len(outcome.data or b""))
+            if len(manifest.parts) > 1:
+                formatting.store_outcome(store, outcome)
+                outcome = replace(outcome, data=None)
+        outcomes.append(outcome)
+        report += outcome.report
+        labels += part.labels
+        with database.session() as session:
+            if not exports.progressed(session, assembly, labels):
+                raise _Unwanted
+    file = formatting.Assembled(writer, outcomes)
+    content = list(file.content())
+    if all(isinstance(each, bytes) for each in content):  # nothing is so large that it was stored
+        data = b"".join(each for each in content if isinstance(each, bytes))
+        store.put(assembly.key, data, assembly.content_type)
+        return Assembled(
+            len(data), sha256(data).hexdigest(), crc32(data), manifest.labels, manifest.objects, report.plain()
+        )
+    pieces = _while_wanted(database, assembly, iter(content))
+    with _parts_there():
+        size, through = store.compose(assembly.key, pieces, assembly.content_type, Uploads(database))
+    bytes_through.inc(through)
+    return Assembled(size, None, file.crc, manifest.labels, manifest.objects, report.plain())
 
 
 def _while_wanted(database: Database, assembly: Assembly, pieces: Iterator[bytes | Range]) -> Iterator[bytes | Range]:
@@ -128,9 +190,18 @@ def _crc32(header: bytes, manifest: Manifest) -> int | None:
     return combine(total, crc32(native.FOOTER), len(native.FOOTER))
 
 
+@contextmanager
+def _parts_there() -> Iterator[None]:
+    """What the store does not have inside is a reason for the export to fail: it does not come back."""
+    try:
+        yield
+    except KeyError as error:
+        raise Problem("gone", f"A part of the snapshot is missing: {error.args[0]}.") from None
+
+
 def _read(store: ObjectStore, part: Part) -> bytes:
     """A part, checked."""
-    with store.open(part.key) as stream:
+    with _parts_there(), store.open(part.key) as stream:
         data: bytes = stream.read()
     if len(data) != part.offset + part.size or part.crc32 not in (None, crc32(data)):
         raise OSError(f"{part.key} is not what was written")

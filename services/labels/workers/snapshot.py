@@ -139,7 +139,17 @@ def _freeze(session: Session, store: ObjectStore, event: SnapshotRequested, chos
         labels=labels,
         objects=objects,
         parts=tuple(parts),
+        ambiguous=_ambiguous(session, event.project_id, chosen) if event.names else (),
     )
+
+
+def _ambiguous(session: Session, project_id: UUID, chosen: LabelFilter) -> tuple[tuple[str, str], ...]:
+    """(dataset, data key) of labels that have the same as another but for extension and letter case."""
+    stem = sa.func.lower(sa.func.regexp_replace(Label.data_key, r"\.[^./]*$", ""))
+    same = sa.func.count().over(partition_by=(Label.dataset, stem)).label("same")
+    named = sa.select(Label.dataset, Label.data_key, same).where(*selected(project_id, chosen, Viewer())).subquery()
+    query = sa.select(named.c.dataset, named.c.data_key).where(named.c.same > 1).order_by(*named.c[:2])
+    return tuple((dataset, data_key) for dataset, data_key in session.execute(query))
 
 
 def _in_parts(labels: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:

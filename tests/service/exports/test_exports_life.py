@@ -121,8 +121,10 @@ class Desk:
             key = f"snapshots/{export_id}/{number}"
             lead = b"," if number else b""
             self.store.put(key, lead + data)
-            crc = crc32(lead + data)
-            written.append(Part(key=key, labels=len(labels), size=len(data), offset=len(lead), crc32=crc))
+            objects, crc = data.count(b'"class_id"'), crc32(lead + data)
+            written.append(
+                Part(key=key, labels=len(labels), size=len(data), offset=len(lead), objects=objects, crc32=crc)
+            )
         manifest = Manifest(
             project_id=self.project_id,
             snapshot_id=export_id,

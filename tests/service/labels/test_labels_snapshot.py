@@ -8,6 +8,7 @@ from uuid import UUID
 from zlib import crc32
 
 import pytest
+import sqlalchemy as sa
 
 from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
@@ -19,6 +20,7 @@ from contracts.rpc.labels import ActOnLabel, SaveBody
 from contracts.snapshots import Manifest
 from formats import native
 from services.labels.handlers import actions, copies
+from services.labels.models import Label
 from services.labels.workers import snapshot
 from tests.service.labels.conftest import MANAGER, Desk
 
@@ -105,6 +107,17 @@ def test_a_filter_selects(desk: Desk) -> None:
     submit(desk, ids[1])
     take(desk, snapshot_id := new_id(), status=["submitted"])
     assert [entry.id for entry in read(desk, snapshot_id)[1]] == [str(ids[1])]
+
+
+def test_names_that_differ_by_extension_or_case_are_told_where_asked_for(desk: Desk) -> None:
+    keys = ("a.png", "A.jpg", "b.png", "b.c.png")
+    for label_id, data_key in zip(desk.labels(4), keys, strict=True):
+        with desk.database.session() as session:
+            session.execute(sa.update(Label).where(Label.id == label_id).values(data_key=data_key))
+    request = SnapshotRequested(project_id=desk.project_id, snapshot_id=new_id(), names=True)
+    snapshot.run(desk.database, request, desk.store, desk.owners)
+    manifest, _ = read(desk, request.snapshot_id)
+    assert {data_key for _, data_key in manifest.ambiguous} == {"a.png", "A.jpg"}
 
 
 def test_an_empty_project_has_an_empty_snapshot(desk: Desk) -> None:

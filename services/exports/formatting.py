@@ -1,0 +1,190 @@
+"""Formatting: what each part of a snapshot becomes in a format, and the file that is put together of that.
+
+A part's outcome is an object under a key that follows from the export and the part's number, and an index beside it,
+written last. Done again it is the same bytes, so whoever goes on with an export after another died takes what stands
+and does the rest. What the outcome holds: in an archive a segment of entries, in each case pieces of documents.
+"""
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+from chassis.objects import ObjectStore, Range
+from contracts.snapshots import Part
+from formats import native
+from formats import zip as zips
+from formats.checksums import combine
+from formats.writing import Document, Offsets, Report, Section, Writer, gather
+
+Bytes = bytes | Range
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part's share of a document's section: `length` bytes from `offset` on, before which stand `lead` bytes that
+    join it to a piece before. `crc` and `size` are of what it is, deflated or not.
+    """
+
+    path: str
+    section: int
+    offset: int
+    lead: int
+    length: int
+    crc: int
+    size: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a part has become. `data`: all of it, where it was not stored."""
+
+    key: str
+    segment: int
+    entries: bytes
+    pieces: tuple[Piece, ...]
+    report: Report
+    data: bytes | None = None
+
+    def range(self, offset: int, length: int) -> Bytes:
+        """Some of it."""
+        return Range(self.key, offset, length) if self.data is None else self.data[offset : offset + length]
+
+    def dump(self) -> bytes:
+        """The index."""
+        pieces = [list(vars(each).values()) for each in self.pieces]
+        plain = {"segment": self.segment, "pieces": pieces, "report": self.report.plain()}
+        return json.dumps(plain).encode() + b"\n" + self.entries
+
+    @classmethod
+    def load(cls, key: str, data: bytes) -> "Outcome":
+        """What `dump` wrote."""
+        line, _, entries = data.partition(b"\n")
+        plain = json.loads(line)
+        pieces = tuple(Piece(*each) for each in plain["pieces"])
+        return cls(key, plain["segment"], entries, pieces, Report.of(plain["report"]))
+
+
+def standing(store: ObjectStore, key: str) -> Outcome | None:
+    """The outcome under `key`, if it was finished."""
+    try:
+        return Outcome.load(key, store.get(f"{key}.index"))
+    except KeyError:
+        return None
+
+
+def format_part(writer: Writer, data: bytes, start: Offsets, key: str) -> Outcome:
+    """What the labels in `data` become."""
+    gathered = gather(writer, native.labels(data), start)
+    segment = zips.Segment()
+    for file in gathered.files:
+        segment.add(file.path, file.data)
+    content = [segment.data]
+    at = segment.size
+    sections = {(each.path, n): section for each in writer.documents() for n, section in enumerate(each.sections)}
+    pieces = []
+    for (path, number), raw in gathered.pieces.items():
+        if not raw:
+            continue
+        lead, packed = _packed(writer, sections[path, number].separator), _packed(writer, raw)
+        pieces.append(Piece(path, number, at + len(lead), len(lead), len(packed), crc32(raw), len(raw)))
+        content += [lead, packed]
+        at += len(lead) + len(packed)
+    return Outcome(key, segment.size, zips.pack(segment.entries), tuple(pieces), gathered.report, b"".join(content))
+
+
+def store_outcome(store: ObjectStore, outcome: Outcome) -> None:
+    """Store an outcome, its index last."""
+    assert outcome.data is not None
+    store.put(outcome.key, outcome.data)
+    store.put(f"{outcome.key}.index", outcome.dump())
+
+
+class Assembled:
+    """A file put together of the outcomes of all parts, in their order. Of what is no archive, `crc` is known once its
+    content is."""
+
+    def __init__(self, writer: Writer, outcomes: Sequence[Outcome]) -> None:
+        self._writer = writer
+        self._outcomes = outcomes
+        self.crc: int | None = None
+
+    def content(self) -> Iterator[Bytes]:
+        """The file, piece by piece."""
+        if self._writer.archive:
+            yield from self._archive()
+        else:
+            (document,) = self._writer.documents()
+            found, self.crc, _ = self._document(document)
+            yield from found
+
+    def _archive(self) -> Iterator[Bytes]:
+        entries: list[zips.Entry] = []
+        at = 0
+        for outcome in self._outcomes:
+            entries += [each.moved(at) for each in zips.unpack(outcome.entries)]
+            if outcome.segment:
+                yield outcome.range(0, outcome.segment)
+                at += outcome.segment
+        for document in self._writer.documents():
+            found, crc, size = self._document(document)
+            packed = sum(len(each) if isinstance(each, bytes) else each.length for each in found)
+            entry = zips.Entry(document.path, crc, size, packed + len(zips.DEFLATE_END), zips.DEFLATED, at)
+            entries.append(entry)
+            yield zips.head(entry)
+            yield from found
+            yield zips.DEFLATE_END
+            at += entry.length
+        rest = zips.Segment()
+        for file in self._writer.files():
+            rest.add(file.path, file.data)
+        entries += [each.moved(at) for each in rest.entries]
+        yield rest.data
+        yield b"".join(zips.directory(entries, at + rest.size))
+
+    def _document(self, document: Document) -> tuple[list[Bytes], int, int]:
+        """A document's content (packed in an archive), and CRC and size of what it is."""
+        found: list[Bytes] = []
+        crc = size = 0
+
+        def add(raw: bytes) -> None:
+            nonlocal crc, size
+            if raw:
+                found.append(_packed(self._writer, raw))
+                crc, size = combine(crc, crc32(raw), len(raw)), size + len(raw)
+
+        for number, section in enumerate(document.sections):
+            add(section.head)
+            crc, size = self._section(document, number, section, found, crc, size)
+        add(document.tail)
+        return found, crc, size
+
+    def _section(
+        self, document: Document, number: int, section: Section, found: list[Bytes], crc: int, size: int
+    ) -> tuple[int, int]:
+        first = True
+        for outcome in self._outcomes:
+            for piece in outcome.pieces:
+                if (piece.path, piece.section) != (document.path, number):
+                    continue
+                lead = 0 if first else piece.lead
+                found.append(outcome.range(piece.offset - lead, piece.length + lead))
+                if not first:
+                    joint = section.separator
+                    crc, size = combine(crc, crc32(joint), len(joint)), size + len(joint)
+                crc, size = combine(crc, piece.crc, piece.size), size + piece.size
+                first = False
+        return crc, size
+
+
+def _packed(writer: Writer, raw: bytes) -> bytes:
+    return zips.deflate_piece(raw) if writer.archive and raw else raw
+
+
+def starts(parts: Sequence[Part]) -> list[Offsets]:
+    """How many labels and objects come before each part."""
+    found, labels, objects = [], 0, 0
+    for part in parts:
+        found.append(Offsets(labels, objects))
+        labels, objects = labels + part.labels, objects + (part.objects or 0)
+    return found
