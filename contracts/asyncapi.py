@@ -26,6 +26,7 @@ from contracts.events import (
     ExportReady,
     GuidelineChanged,
     ImportRequested,
+    InvitationMailRequested,
     LabelChanged,
     MembershipChanged,
     PasswordResetRequested,
@@ -43,9 +44,10 @@ PATH = Path(__file__).with_name("asyncapi.json")
 
 QUEUES: Final[Mapping[str, tuple[type[EventData], ...]]] = {
     "members.events.v1": (ProjectDeleted, ProjectRestored),
-    "members.mail.v1": (PasswordResetRequested,),
+    "members.mail.v1": (InvitationMailRequested, PasswordResetRequested),
     "projects.clearing.v1": (GuidelineChanged,),
     "labels.events.v1": (ProjectChanged, ProjectDeleted, ProjectRestored, MembershipChanged),
+    "labels.leaving.v1": (MembershipChanged, PrincipalChanged),
     "labels.verify.v1": (AssetsCompleted,),
     "labels.import.v1": (ImportRequested,),
     "labels.snapshot.v1": (SnapshotRequested,),

@@ -105,6 +105,24 @@ class UserState(StrEnum):
     DELETED = "deleted"
 
 
+class InvitationState(StrEnum):
+    """Where an invitation stands. `expired` ones can be sent again."""
+
+    PENDING = "pending"
+    ACCEPTED = "accepted"
+    REVOKED = "revoked"
+    EXPIRED = "expired"
+
+
+class MailState(StrEnum):
+    """Where the mail of an invitation stands. `off`: no mail is sent here; the inviter has the link."""
+
+    OFF = "off"
+    WAITING = "waiting"
+    SENT = "sent"
+    FAILED = "failed"
+
+
 class JobState(StrEnum):
     """The state of long work: an import, an export, an archive, a bulk task."""
 

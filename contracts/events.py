@@ -104,6 +104,7 @@ class PrincipalChanged(EventData):
     team_role: TeamRole
     revoked_sessions: tuple[UUID, ...] = ()
     revoked_tokens: tuple[UUID, ...] = ()
+    actor: UUID | None = None  # who changed role or state
 
 
 class PasswordResetRequested(EventData):
@@ -116,7 +117,7 @@ class PasswordResetRequested(EventData):
 
 
 class MembershipChanged(EventData):
-    """A user's role in a project is now this; None: not a member."""
+    """A user's role in a project is now this; None: not a member. `actor`: who made it so."""
 
     type = "members.membership.changed.v1"
 
@@ -124,6 +125,19 @@ class MembershipChanged(EventData):
     user_id: UUID
     version: int
     role: ProjectRole | None
+    actor: UUID | None = None
+
+
+class InvitationMailRequested(EventData):
+    """An invitation is to be mailed: the link is made when the mail is sent, so that nobody reads it here.
+
+    `round`: the how manieth link of the invitation that is; a later one is in its place.
+    """
+
+    type = "members.invitation_mail.requested.v1"
+
+    invitation_id: UUID
+    round: int
 
 
 class AssetChange(Message):

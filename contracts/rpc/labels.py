@@ -1,6 +1,6 @@
 """RPC of the labels service: the data library, labels and their life, imports."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -312,6 +312,23 @@ class ProjectIds(Message):
     more: bool = False
 
 
+LOAD_COUNTED: Final = 10_000
+"""How far loads are counted: nobody's page waits for more."""
+
+
+class Load(Message):
+    """How many labels wait for somebody in a project, to be labeled and to be reviewed; at most LOAD_COUNTED each."""
+
+    to_label: int
+    to_review: int
+
+
+class Loads(Message):
+    """Loads by user id."""
+
+    loads: dict[str, Load]
+
+
 class LabelQuick(Message):
     """What the labels service knows for the overview."""
 
@@ -594,6 +611,15 @@ class GetLabelCards(Query[LabelQuick]):
     right = Card.TO_DO
 
     project_id: UUID
+
+
+class GetLoads(Query[Loads]):
+    """How many labels of a project wait for each of these users."""
+
+    right = Permission.INVITE
+
+    project_id: UUID
+    user_ids: tuple[UUID, ...] = Field(min_length=1, max_length=200)
 
 
 class CountObjects(Query[ObjectCounts]):

@@ -1,14 +1,22 @@
 """RPC of the members service: users, credentials, project membership."""
 
+from datetime import timedelta
+from typing import Annotated, Final, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
-from contracts.enums import UserState
+from contracts.enums import InvitationState, MailState, UserState
 from contracts.message import Message, Time
-from contracts.permissions import Card, Permission, ProjectRole, TeamRole, TokenScope
-from contracts.rights import Only
+from contracts.permissions import Card, Permission, ProjectRole, Role, TeamRole, TokenScope
+from contracts.rights import Only, Right
 from contracts.rpc import Command, Nothing, Query
+
+InvitedRole = Literal[Role.OWNER, Role.ADMIN, Role.MANAGER, Role.REVIEWER, Role.LABELER]
+"""What somebody can be invited as: anything but a visitor."""
+
+SearchText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+"""Any part of a name or a mail address; case makes no difference."""
 
 
 class User(Message):
@@ -113,13 +121,14 @@ class SignInMethods(Message):
 
 
 class Member(Message):
-    """A user's role in one project."""
+    """A user's role in one project. `last_active_at`: when they last asked for anything, to the quarter hour."""
 
     project_id: UUID
     user: User
     role: ProjectRole
     version: int
     since: Time
+    last_active_at: Time | None = None
 
 
 class MemberPage(Message):
@@ -127,6 +136,54 @@ class MemberPage(Message):
 
     items: tuple[Member, ...]
     next: str | None = None
+
+
+class TeamUser(User):
+    """A user, and when they last asked for anything, to the quarter hour."""
+
+    last_active_at: Time | None = None
+
+
+class TeamUserPage(Message):
+    """Users by id, which is by age."""
+
+    items: tuple[TeamUser, ...]
+    next: str | None = None
+
+
+class Invitation(Message):
+    """An invitation by mail address: to a project in a ProjectRole, or without one to the team in a TeamRole.
+
+    `mail`: where its mail stands. `link` accepts it, once: only where no mail is sent, in the answer that made it.
+    """
+
+    id: UUID
+    project_id: UUID | None = None
+    role: InvitedRole
+    email: str
+    state: InvitationState
+    mail: MailState
+    invited_by: UUID
+    created_at: Time
+    expires_at: Time
+    ended_at: Time | None = None
+    accepted_by: UUID | None = None
+    link: str | None = Field(default=None, repr=False)
+
+
+class InvitationPage(Message):
+    """Invitations, newest first."""
+
+    items: tuple[Invitation, ...]
+    next: str | None = None
+
+
+class Accepted(Message):
+    """Who has accepted an invitation, and what they are now: in a project, or without one in the team."""
+
+    user: User
+    project_id: UUID | None = None
+    role: InvitedRole
 
 
 class ProjectRoles(Message):
@@ -356,7 +413,7 @@ class AddMember(Command[Member]):
     """Give a user a role in a project.
 
     A user with `email` who does not exist is made when `name` and `password` are given, else `not_found`.
-    Adding somebody again with another role changes the role.
+    Adding somebody again with another role changes the role. `actor`: who gives it, and may (`forbidden`).
     """
 
     right = Permission.INVITE
@@ -366,6 +423,7 @@ class AddMember(Command[Member]):
     role: ProjectRole
     name: str | None = Field(default=None, min_length=1, max_length=200)
     password: str | None = Field(default=None, min_length=8, max_length=1000, repr=False)
+    actor: UUID | None = None
 
 
 class ChangeMember(Command[Member]):
@@ -376,23 +434,168 @@ class ChangeMember(Command[Member]):
     project_id: UUID
     user_id: UUID
     role: ProjectRole
+    actor: UUID | None = None
 
 
 class RemoveMember(Command[Nothing]):
-    """End a membership; not being a member is no error."""
+    """End a membership; not being a member is no error. The labels that wait for the user wait for anybody then."""
 
     right = Permission.INVITE
 
     project_id: UUID
     user_id: UUID
+    actor: UUID | None = None
 
 
 class ListMembers(Query[MemberPage]):
-    """A project's members; `role` keeps one role."""
+    """A project's members who can sign in; `role` keeps one role, `search` those whose name or address has it."""
 
     right = Permission.INVITE
 
     project_id: UUID
     role: ProjectRole | None = None
+    search: SearchText | None = None
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
+
+
+class ListUsers(Query[TeamUserPage]):
+    """The team's users; `team_role` and `state` keep one, `search` those whose name or address has it."""
+
+    right = Permission.MANAGE_TEAM
+
+    search: SearchText | None = None
+    team_role: TeamRole | None = None
+    state: UserState | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ChangeUser(Command[User]):
+    """Give a user another role in the team.
+
+    `forbidden` where the `actor` may not give the role, or not take the present one away; `last_owner` for the only one
+    left.
+    """
+
+    right = Permission.MANAGE_TEAM
+
+    user_id: UUID
+    team_role: TeamRole
+    actor: UUID
+
+
+class DeactivateUser(Command[User]):
+    """Keep a user from signing in: all sessions and tokens end, and the labels that wait for them wait for anybody.
+
+    `forbidden`, `last_owner` as for ChangeUser. Invitations that they made and nobody has accepted are revoked.
+    """
+
+    right = Permission.MANAGE_TEAM
+
+    user_id: UUID
+    actor: UUID
+
+
+class ReactivateUser(Command[User]):
+    """Let a user sign in again, with the roles that they had; what had ended does not come back."""
+
+    right = Permission.MANAGE_TEAM
+
+    user_id: UUID
+    actor: UUID
+
+
+INVITATION_DAYS: Final = 30
+"""How long an invitation can be accepted, at most."""
+
+INVITED_FOR: Final = timedelta(days=7)
+"""How long it is where nobody says otherwise."""
+
+
+class Invite(Command[Invitation]):
+    """Invite whoever has an address to a project, or to the team.
+
+    `forbidden` where the `actor` may not give that role; `already_member`; `already_invited`, with the `invitation_id`,
+    while such an invitation can still be accepted. Roles of a project go with a `project_id`, the team's without.
+    """
+
+    right = Permission.INVITE
+
+    project_id: UUID | None = None
+    project_name: str | None = Field(default=None, max_length=1000)
+    email: str = Field(max_length=320, pattern=r"^[^@\s]+@[^@\s]+$")
+    role: InvitedRole
+    days: int = Field(default=INVITED_FOR.days, ge=1, le=INVITATION_DAYS)
+    actor: UUID
+
+    def needs(self) -> Right:
+        """In a project, to let people in there; in the team, to look after its users."""
+        return Permission.INVITE if self.project_id is not None else Permission.MANAGE_TEAM
+
+
+class ListInvitations(Query[InvitationPage]):
+    """Invitations to a project, or to the team; `state` keeps one."""
+
+    right = Permission.INVITE
+
+    project_id: UUID | None = None
+    state: InvitationState | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+    def needs(self) -> Right:
+        """In a project, to let people in there; in the team, to look after its users."""
+        return Permission.INVITE if self.project_id is not None else Permission.MANAGE_TEAM
+
+
+class ResendInvitation(Command[Invitation]):
+    """Send an invitation with a new link, which can be accepted as long as the first one could; older links die.
+
+    `bad_link` for one that was accepted or revoked, `forbidden` where the `actor` could not make it.
+    """
+
+    right = Permission.INVITE
+
+    project_id: UUID | None = None
+    invitation_id: UUID
+    actor: UUID
+
+    def needs(self) -> Right:
+        """In a project, to let people in there; in the team, to look after its users."""
+        return Permission.INVITE if self.project_id is not None else Permission.MANAGE_TEAM
+
+
+class RevokeInvitation(Command[Invitation]):
+    """Nobody can accept an invitation any more; `bad_link` once somebody has. Revoking twice is no error."""
+
+    right = Permission.INVITE
+
+    project_id: UUID | None = None
+    invitation_id: UUID
+    actor: UUID
+
+    def needs(self) -> Right:
+        """In a project, to let people in there; in the team, to look after its users."""
+        return Permission.INVITE if self.project_id is not None else Permission.MANAGE_TEAM
+
+
+class AcceptInvitation(Command[Accepted]):
+    """Take the role that a link offers, once: `bad_link` afterwards, and when it was revoked or has expired.
+
+    Whoever has the link can read that address's mail. So without an account of that address one is made, of `name` and
+    `password`; with one, it is `user_id`'s, who is signed in: `account_exists` where nobody is, `forbidden` for anybody
+    else. A role that they have is never lowered. `rate_limited`, counted by network `address`.
+    """
+
+    right = Only.GATEWAY
+
+    token: str = Field(max_length=200, repr=False)
+    name: str | None = Field(default=None, min_length=1, max_length=200)
+    password: str | None = Field(default=None, min_length=8, max_length=1000, repr=False)
+    user_id: UUID | None = None
+    address: str | None = Field(default=None, max_length=100)
+
+    def needs(self) -> Right:
+        """Somebody who is signed in accepts for themselves."""
+        return self.right if self.user_id is None else Only.SELF

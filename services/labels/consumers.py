@@ -1,8 +1,8 @@
 """Which events the labels service takes."""
 
 from chassis.consumer import Subscription
-from contracts.events import MembershipChanged, ProjectChanged, ProjectDeleted, ProjectRestored
-from services.labels.handlers import copies
+from contracts.events import MembershipChanged, PrincipalChanged, ProjectChanged, ProjectDeleted, ProjectRestored
+from services.labels.handlers import copies, leaving
 
 SUBSCRIPTIONS = (
     Subscription(
@@ -13,5 +13,12 @@ SUBSCRIPTIONS = (
             ProjectRestored: copies.project_changed,
             MembershipChanged: copies.membership_changed,
         },
+    ),
+    # many labels may wait for one person: nothing else waits for that
+    Subscription(
+        "labels.leaving.v1",
+        {MembershipChanged: leaving.membership_changed, PrincipalChanged: leaving.principal_changed},
+        prefetch=1,
+        own_transactions=True,
     ),
 )

@@ -132,6 +132,22 @@ class Label(Base):
             "id",
             postgresql_where=sa.text("status = 'in_progress' AND assignee IS NULL"),
         ),
+        # what waits for whom: counted from these alone, and found by the person when they leave the team
+        sa.Index(
+            "labels_to_do",
+            "assignee",
+            "project_id",
+            "id",
+            postgresql_where=sa.text("status = 'in_progress' AND assignee IS NOT NULL"),
+        ),
+        sa.Index(
+            "labels_to_review",
+            "reviewer",
+            "project_id",
+            "review",
+            "id",
+            postgresql_where=sa.text("review <> 'approved' AND reviewer IS NOT NULL"),
+        ),
     )
 
 
@@ -256,3 +272,19 @@ class MembershipCopy(Base):
     user_id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int]
     role: Mapped[str | None]
+
+
+class UserCopy(Base):
+    """What a user is in the team, from events: whether they can sign in (`active`), and `team_role`.
+
+    `everywhere`: labels of projects that they are no member of may be assigned to them, from when they were an owner or
+    admin; true until those have been given back.
+    """
+
+    __tablename__ = "user_copies"
+
+    user_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(sa.BigInteger)
+    active: Mapped[bool]
+    team_role: Mapped[str]
+    everywhere: Mapped[bool]

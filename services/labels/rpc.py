@@ -22,6 +22,7 @@ from contracts.rpc.labels import (
     GetLabel,
     GetLabelCards,
     GetLabelStates,
+    GetLoads,
     HistoryPage,
     Import,
     Issue,
@@ -43,6 +44,7 @@ from contracts.rpc.labels import (
     ListLabeledProjects,
     ListLabels,
     ListLabelStates,
+    Loads,
     MoveIssue,
     ObjectCounts,
     OpenIssue,
@@ -159,6 +161,10 @@ class Labels(Service):
     @rpc
     def get_import(self, session: Session, request: GetImport) -> Import:
         return imports.get_import(session, request.project_id, request.import_id)
+
+    @rpc
+    def get_loads(self, session: Session, request: GetLoads) -> Loads:
+        return states.get_loads(session, request)
 
     @rpc
     def list_label_states(self, session: Session, request: ListLabelStates) -> LabelStates:

@@ -1,8 +1,8 @@
 """Which events this service takes."""
 
 from chassis.consumer import Subscription
-from contracts.events import PasswordResetRequested, ProjectDeleted, ProjectRestored
-from services.members.handlers import memberships, resets
+from contracts.events import InvitationMailRequested, PasswordResetRequested, ProjectDeleted, ProjectRestored
+from services.members.handlers import invitations, memberships, resets
 
 SUBSCRIPTIONS = (
     Subscription(
@@ -10,5 +10,11 @@ SUBSCRIPTIONS = (
         {ProjectDeleted: memberships.project_deleted, ProjectRestored: memberships.project_restored},
     ),
     # a mail server takes its time: nothing else waits for it
-    Subscription("members.mail.v1", {PasswordResetRequested: resets.send}, prefetch=1, own_transactions=True),
+    Subscription(
+        "members.mail.v1",
+        {InvitationMailRequested: invitations.send, PasswordResetRequested: resets.send},
+        prefetch=1,
+        own_transactions=True,
+        given_up={InvitationMailRequested: invitations.give_up},
+    ),
 )

@@ -10,13 +10,16 @@ from datetime import datetime, timedelta
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import Final
 
-from contracts.permissions import ProjectRole
+from contracts.permissions import INVITES, ProjectRole, Role, TeamRole, effective_role
 
 SESSION_LIFE: Final = timedelta(days=14)
 """A session ends when it was not used for so long."""
 
 USE_STEP: Final = timedelta(hours=1)
 """Uses of a session or token are written down at most this often: reading who asks must not write every time."""
+
+ACTIVITY_STEP: Final = timedelta(minutes=15)
+"""How often it is written down at most that a user does something."""
 
 DEVICE_LIFE: Final = timedelta(days=180)
 """A device is forgotten when its user has not signed in from it for so long."""
@@ -124,6 +127,26 @@ def moved(before: ProjectRole | None, after: ProjectRole | None) -> dict[Project
     return changes
 
 
+TEAM_RANK: Final = {TeamRole.MEMBER: 0, TeamRole.ADMIN: 1, TeamRole.OWNER: 2}
+"""Which team role is more than which."""
+
+
+def may_give_in_team(giver: TeamRole, role: TeamRole) -> bool:
+    """Whether `giver` may make somebody that, or make something else of somebody who is that (INVITES).
+
+    To be no more than a member is nothing to give: whoever looks after users may.
+    """
+    if giver is TeamRole.MEMBER:
+        return False
+    return role is TeamRole.MEMBER or role.value in INVITES[Role(giver.value)]
+
+
+def may_give(team_role: TeamRole, project_role: ProjectRole | None, role: Role) -> bool:
+    """Whether somebody who is that in the team, and in the project at hand, may invite as `role` (INVITES)."""
+    giver = effective_role(team_role, project_role, False)
+    return giver is not None and role.value in INVITES.get(giver, frozenset())
+
+
 @dataclass(frozen=True)
 class Bucket:
     """How often passwords may be guessed: `burst` times at once, then once each `pause`.
@@ -169,6 +192,22 @@ RESETS_BY_ADDRESS: Final = Bucket(20, timedelta(minutes=1))
 
 RESETS_BY_ACCOUNT: Final = Bucket(5, timedelta(minutes=10))
 """The same for one account, wherever from: nobody's mail box is filled, and a link lives long enough to be used."""
+
+INVITATIONS_BY_MAIL_ADDRESS: Final = Bucket(10, timedelta(minutes=30))
+"""Links of invitations for one mail address, from all projects: nobody's mail box is filled."""
+
+ACCEPTS_BY_ADDRESS: Final = Bucket(30, timedelta(seconds=20))
+"""Tries to accept an invitation, from one network address."""
+
+
+def invitation_guards(account: str) -> Mapping[bytes, Bucket]:
+    """The bucket that a link of an invitation must take of; no sign-in is held up by it."""
+    return {_guard("invitations of", account): INVITATIONS_BY_MAIL_ADDRESS}
+
+
+def accept_guards(address: str) -> Mapping[bytes, Bucket]:
+    """The same for a try to accept one."""
+    return {_guard("accepts from", network(address)): ACCEPTS_BY_ADDRESS}
 
 
 def sign_in_guards(account: str, address: str | None, device_secret: str | None) -> Mapping[bytes, Bucket]:

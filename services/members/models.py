@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from chassis.tables import attach, word
-from contracts.enums import UserState
+from contracts.enums import InvitationState, UserState
 from contracts.permissions import ProjectRole, TeamRole, TokenScope
 
 
@@ -25,7 +25,11 @@ class UserRow(Base):
     """A user. `version` rises with every change that others must hear of, ended sessions and tokens too."""
 
     __tablename__ = "users"
-    __table_args__ = (sa.UniqueConstraint("email_key", name="users_email_key_unique"),)
+    __table_args__ = (
+        sa.UniqueConstraint("email_key", name="users_email_key_unique"),
+        sa.Index("users_search", "search_key", postgresql_using="gin", postgresql_ops={"search_key": "gin_trgm_ops"}),
+        sa.Index("users_by_team_role", "team_role", "id"),
+    )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     email: Mapped[str]
@@ -36,6 +40,9 @@ class UserRow(Base):
     state: Mapped[UserState] = mapped_column(word(UserState))
     version: Mapped[int] = mapped_column(sa.BigInteger)
     created_at: Mapped[datetime]
+    last_active_at: Mapped[datetime | None]  # to the quarter hour
+    # what people are searched by; any part of it is found by its three-letter words (pg_trgm)
+    search_key: Mapped[str] = mapped_column(sa.Computed("lower(name || ' ' || email_key)", persisted=True))
 
 
 class SessionRow(Base):
@@ -181,3 +188,43 @@ class DeletedProject(Base):
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     version: Mapped[int] = mapped_column(sa.BigInteger)
     restored: Mapped[bool] = mapped_column(server_default=sa.false())
+
+
+class InvitationRow(Base):
+    """An invitation by mail address: to a project in a project role, or to the team in a team role.
+
+    `role` is a ProjectRole with a `project_id` and a TeamRole without. Its link is a secret of which the hash is kept;
+    each new one (`round`) replaces the one before. `mailed_round`: the newest that a mail server took.
+    """
+
+    __tablename__ = "invitations"
+    __table_args__ = (
+        sa.UniqueConstraint("secret_hash", name="invitations_secret_hash_unique"),
+        sa.Index("invitations_by_state", "project_id", "state", "id"),
+        sa.Index("invitations_of_project", "project_id", "id"),
+        sa.Index(
+            "invitations_pending",
+            sa.text("coalesce(project_id, '00000000-0000-0000-0000-000000000000'::uuid)"),
+            "email_key",
+            unique=True,
+            postgresql_where=sa.text("state = 'pending'"),
+        ),
+        sa.Index("invitations_of_inviter", "created_by", postgresql_where=sa.text("state = 'pending'")),
+    )
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    project_id: Mapped[UUID | None]
+    project_name: Mapped[str | None]  # as it was called when somebody was invited
+    role: Mapped[str]
+    email: Mapped[str]
+    email_key: Mapped[str]
+    state: Mapped[InvitationState] = mapped_column(word(InvitationState))  # pending ones may have expired meanwhile
+    secret_hash: Mapped[bytes | None]
+    round: Mapped[int]
+    mailed_round: Mapped[int]
+    mail_failed: Mapped[bool]
+    created_by: Mapped[UUID] = mapped_column(sa.ForeignKey("users.id"))
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    accepted_by: Mapped[UUID | None] = mapped_column(sa.ForeignKey("users.id"))

@@ -9,19 +9,28 @@ from chassis.settings import settings
 from contracts.errors import Problem
 from contracts.rpc import Nothing
 from contracts.rpc.members import (
+    Accepted,
+    AcceptInvitation,
     AddMember,
     ChangeMember,
     ChangePassword,
+    ChangeUser,
     CompletePasswordReset,
     CountRoles,
     CreatePasswordReset,
     CreateToken,
+    DeactivateUser,
     GetRole,
     GetSignInMethods,
+    Invitation,
+    InvitationPage,
+    Invite,
+    ListInvitations,
     ListMembers,
     ListProjectRoles,
     ListSessions,
     ListTokens,
+    ListUsers,
     Login,
     Logout,
     Member,
@@ -29,10 +38,13 @@ from contracts.rpc.members import (
     PasswordReset,
     Principal,
     ProjectRoles,
+    ReactivateUser,
     RemoveMember,
     RequestPasswordReset,
+    ResendInvitation,
     ResolveSession,
     ResolveToken,
+    RevokeInvitation,
     RevokeSession,
     RevokeToken,
     RoleAnswer,
@@ -41,10 +53,12 @@ from contracts.rpc.members import (
     SessionPage,
     SignInMethods,
     SignOn,
+    TeamUserPage,
     Token,
     TokenPage,
+    User,
 )
-from services.members.handlers import identities, memberships, resets, sessions, tokens
+from services.members.handlers import identities, invitations, memberships, resets, sessions, team, tokens
 from services.members.passwords import Passwords
 
 
@@ -164,13 +178,52 @@ class Members(Service):
 
     @rpc
     def change_member(self, session: Transaction, request: ChangeMember) -> Member:
-        return memberships.change_member(session, request.project_id, request.user_id, request.role)
+        return memberships.change_member(session, request)
 
     @rpc
     def remove_member(self, session: Transaction, request: RemoveMember) -> Nothing:
-        memberships.remove_member(session, request.project_id, request.user_id)
+        memberships.remove_member(session, request)
         return Nothing()
 
     @rpc
     def list_members(self, session: Transaction, request: ListMembers) -> MemberPage:
-        return memberships.list_members(session, request.project_id, request.role, request.cursor, request.limit)
+        return memberships.list_members(session, request)
+
+    @rpc
+    def list_users(self, session: Transaction, request: ListUsers) -> TeamUserPage:
+        return team.list_users(session, request)
+
+    @rpc
+    def change_user(self, session: Transaction, request: ChangeUser) -> User:
+        return team.change_user(session, request)
+
+    @rpc
+    def deactivate_user(self, session: Transaction, request: DeactivateUser) -> User:
+        return team.deactivate(session, request)
+
+    @rpc
+    def reactivate_user(self, session: Transaction, request: ReactivateUser) -> User:
+        return team.reactivate(session, request)
+
+    @rpc
+    def invite(self, session: Transaction, request: Invite) -> Invitation:
+        return invitations.invite(session, request)
+
+    @rpc
+    def list_invitations(self, session: Transaction, request: ListInvitations) -> InvitationPage:
+        return invitations.list_invitations(session, request)
+
+    @rpc
+    def resend_invitation(self, session: Transaction, request: ResendInvitation) -> Invitation:
+        return invitations.resend(session, request)
+
+    @rpc
+    def revoke_invitation(self, session: Transaction, request: RevokeInvitation) -> Invitation:
+        return invitations.revoke(session, request)
+
+    @rpc(transaction=False)
+    def accept_invitation(self, request: AcceptInvitation) -> Accepted:
+        if request.user_id is None:
+            sessions.passwords_are_taken()
+        password_hash = invitations.password_hash_for_accepting(self.database, self.passwords, request)
+        return self.transact(request, lambda session: invitations.accept(session, request, password_hash))

@@ -139,6 +139,11 @@ def assigned(label: Standing, user_id: UUID) -> Standing:
     return replace(label, assignee=user_id)
 
 
+def without(label: Standing, action: LabelAction) -> Standing:
+    """Where a label stands after it lost its labeler or its reviewer, who has left: `action` says which."""
+    return replace(label, assignee=None) if action is LabelAction.UNASSIGN_LABELER else replace(label, reviewer=None)
+
+
 def allowed_actions(label: Standing, actor: Actor) -> list[LabelAction]:
     """The actions that the life table allows this actor on this label now."""
     return [

@@ -1,12 +1,13 @@
 """Acting on one label: the life table, its body, the pool."""
 
 from datetime import UTC, datetime
+from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from contracts.body import Body
-from contracts.enums import LabelAction, Status
+from contracts.enums import LabelAction, Review, Status
 from contracts.errors import Problem
 from contracts.permissions import Role
 from contracts.rpc import Owners
@@ -18,6 +19,12 @@ from services.labels.handlers.labels import to_label, visible
 from services.labels.models import Label as LabelRow
 
 _ASSIGNABLE = {LabelAction.ASSIGN_LABELER: copies.WORKERS, LabelAction.ASSIGN_REVIEWER: copies.REVIEWERS}
+
+_OPENING = frozenset({LabelAction.REJECT, LabelAction.REOPEN, LabelAction.INITIALIZE})
+"""Actions after which a label waits for its assignee or reviewer again."""
+
+_EVERYWHERE = frozenset({Role.OWNER, Role.ADMIN})
+"""Who works in projects without being a member."""
 
 
 def act(session: Session, owners: Owners, request: ActOnLabel) -> Label:
@@ -32,8 +39,9 @@ def act(session: Session, owners: Owners, request: ActOnLabel) -> Label:
         assert request.user_id is not None
         roles = _ASSIGNABLE[request.action]
         copies.require_role(session, owners, request.project_id, request.user_id, roles)
+    left = _who_has_left(session, request)
     label = _open(session, request, lock=True)
-    moved = _decided(label, request, now)
+    moved = _without(left, changes.standing(label), _decided(label, request, now))
     changes.apply(
         session,
         label,
@@ -64,6 +72,8 @@ def save_body(session: Session, owners: Owners, request: SaveBody) -> Label:
 def take_next(session: Session, owners: Owners, request: TakeNext) -> Label:
     """Assign the oldest label that nobody has to the actor; nobody else gets the same."""
     copies.require_project(session, owners, request.project_id)
+    if request.actor.role not in _EVERYWHERE and copies.has_left(session, request.project_id, request.actor.user_id):
+        raise Problem("forbidden", "You are no member of the project any more.")
     label = session.scalars(
         sa.select(LabelRow)
         .where(
@@ -89,6 +99,24 @@ def _open(session: Session, request: ActOnLabel | SaveBody, *, lock: bool = Fals
     if request.expected_version is not None and request.expected_version != label.version:
         raise Problem("stale_version", f"The label is at version {label.version}.", version=label.version)
     return label
+
+
+def _who_has_left(session: Session, request: ActOnLabel) -> set[UUID]:
+    """Whom an action that opens a label again must not leave it to."""
+    if request.action not in _OPENING:
+        return set()
+    label = _open(session, request)
+    people = sorted({person for person in (label.assignee, label.reviewer) if person is not None})
+    return {person for person in people if copies.has_left(session, request.project_id, person)}
+
+
+def _without(left: set[UUID], was: life.Standing, moved: life.Standing) -> life.Standing:
+    """`moved`, without those who have left where it waits for them again."""
+    if moved.assignee in left and was.status is not Status.IN_PROGRESS and moved.status is Status.IN_PROGRESS:
+        moved = life.without(moved, LabelAction.UNASSIGN_LABELER)
+    if moved.reviewer in left and was.review is Review.APPROVED and moved.review is not Review.APPROVED:
+        moved = life.without(moved, LabelAction.UNASSIGN_REVIEWER)
+    return moved
 
 
 def _decided(label: LabelRow, request: ActOnLabel, at: datetime) -> life.Standing:

@@ -77,7 +77,7 @@ def apply(
     moved: Standing,
     *,
     action: str,
-    actor: UUID,
+    actor: UUID | None,
     at: datetime,
     comment: str | None = None,
     body: Stored | None = None,
@@ -96,7 +96,7 @@ def change(
     moved: Standing,
     *,
     action: str,
-    actor: UUID,
+    actor: UUID | None,
     at: datetime,
     comment: str | None = None,
     body: Stored | None = None,
@@ -154,7 +154,7 @@ def write(session: Session, lines: Sequence[dict[str, Any]], new_bodies: Sequenc
 
 
 def history(
-    label: Label, *, action: str, actor: UUID, comment: str | None, before: dict[str, Any], after: dict[str, Any]
+    label: Label, *, action: str, actor: UUID | None, comment: str | None, before: dict[str, Any], after: dict[str, Any]
 ) -> dict[str, Any]:
     """A line of history for a label's present version."""
     return {

@@ -19,7 +19,7 @@ from contracts.rpc import Nothing
 from contracts.rpc.members import ChangePassword, Principal, Session, SessionEntry, SessionPage
 from services.members import domain
 from services.members.handlers import devices, guards
-from services.members.handlers.users import find_by_email, to_user, user_changed
+from services.members.handlers.users import find_by_email, seen, to_user, user_changed
 from services.members.models import DeletedProject, MembershipRow, PasswordResetRow, SessionRow, UserRow
 from services.members.passwords import Passwords
 
@@ -171,6 +171,7 @@ def resolve_session(session: Transaction, secret: str, address: str | None = Non
     if found is None:
         raise Problem("unauthenticated", "The session has ended; sign in again.")
     row, user, manages = found
+    seen(session, user, now)
     moved = address is not None and address != row.address
     if moved or domain.use_is_news(row.last_used_at, now):
         # not by the unit of work: that would fail if somebody signed out at this moment

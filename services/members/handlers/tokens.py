@@ -14,7 +14,7 @@ from contracts.permissions import TokenScope
 from contracts.rpc.members import Principal, Token, TokenPage
 from services.members import domain
 from services.members.handlers.sessions import manages_any_project
-from services.members.handlers.users import to_user, user_changed
+from services.members.handlers.users import seen, to_user, user_changed
 from services.members.models import TokenRow, UserRow
 
 
@@ -83,6 +83,7 @@ def resolve_token(session: Session, secret: str) -> Principal:
     if found is None:
         raise Problem("unauthenticated", "The token is unknown, revoked or expired.")
     row, user, manages = found
+    seen(session, user, now)
     if domain.use_is_news(row.last_used_at, now):
         row.last_used_at = now
     return Principal(

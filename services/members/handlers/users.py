@@ -66,16 +66,36 @@ def user_changed(
     *,
     revoked_sessions: tuple[UUID, ...] = (),
     revoked_tokens: tuple[UUID, ...] = (),
+    actor: UUID | None = None,
 ) -> None:
-    """Raise a user's version and tell the world, with what no longer signs in."""
+    """Raise a user's version and tell the world, with what no longer signs in, and who changed role or state."""
     row = session.scalar(
         sa.update(UserRow).where(UserRow.id == user_id).values(version=UserRow.version + 1).returning(UserRow)
     )
     if row is not None:
-        _announce(session, row, revoked_sessions, revoked_tokens)
+        _announce(session, row, revoked_sessions, revoked_tokens, actor)
 
 
-def _announce(session: Session, row: UserRow, sessions: tuple[UUID, ...] = (), tokens: tuple[UUID, ...] = ()) -> None:
+def found_by(search: str) -> sa.ColumnElement[bool]:
+    """SQL: whether a user's name or address has that text in it, in capitals or not."""
+    text = domain.email_key(search).translate({ord(sign): f"\\{sign}" for sign in "\\%_"})
+    return UserRow.search_key.like(f"%{text}%")
+
+
+def seen(session: Session, user: UserRow, now: datetime) -> None:
+    """Write down that a user has just asked for something, at most once in a quarter hour."""
+    if user.last_active_at is None or now - user.last_active_at >= domain.ACTIVITY_STEP:
+        # not by the unit of work, whose row may be older than what others have written meanwhile
+        session.execute(sa.update(UserRow).where(UserRow.id == user.id).values(last_active_at=now))
+
+
+def _announce(
+    session: Session,
+    row: UserRow,
+    sessions: tuple[UUID, ...] = (),
+    tokens: tuple[UUID, ...] = (),
+    actor: UUID | None = None,
+) -> None:
     outbox.add(
         session,
         PrincipalChanged(
@@ -85,6 +105,7 @@ def _announce(session: Session, row: UserRow, sessions: tuple[UUID, ...] = (), t
             team_role=row.team_role,
             revoked_sessions=sessions,
             revoked_tokens=tokens,
+            actor=actor,
         ),
     )
 

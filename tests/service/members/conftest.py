@@ -33,11 +33,11 @@ def empty_database(settings_environment: dict[str, str]) -> Iterator[Database]:
 
     @sa.event.listens_for(scratch.engine, "begin")
     def use_schema(connection: sa.Connection) -> None:
-        connection.exec_driver_sql(f"SET LOCAL search_path TO {schema}")
+        connection.exec_driver_sql(f"SET LOCAL search_path TO {schema}, public")
 
     with scratch.engine.begin() as connection:
         connection.execute(sa.text(f"CREATE SCHEMA {schema}"))
-        Base.metadata.create_all(connection)
+        Base.metadata.create_all(connection, checkfirst=False)
         connection.execute(sa.insert(TeamRoleCounts).values(only=True, owner=0, admin=0))
     yield scratch
     with scratch.engine.begin() as connection:

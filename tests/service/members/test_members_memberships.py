@@ -13,7 +13,7 @@ from contracts.enums import UserState
 from contracts.errors import Problem
 from contracts.events import MembershipChanged, ProjectDeleted
 from contracts.permissions import ProjectRole, TeamRole
-from contracts.rpc.members import AddMember, Member, RoleAnswer, RoleCounts
+from contracts.rpc.members import AddMember, ChangeMember, ListMembers, Member, RemoveMember, RoleAnswer, RoleCounts
 from services.members.handlers import memberships
 from services.members.handlers.users import create_user, find_by_email
 from services.members.models import UserRow
@@ -41,7 +41,9 @@ def members(database: Database, project_id: UUID, role: ProjectRole | None = Non
     cursor = None
     with database.session() as session:
         while True:
-            page = memberships.list_members(session, project_id, role, cursor, limit)
+            page = memberships.list_members(
+                session, ListMembers(project_id=project_id, role=role, cursor=cursor, limit=limit)
+            )
             found += page.items
             cursor = page.next
             if cursor is None:
@@ -59,12 +61,12 @@ def test_a_membership_and_its_events(database: Database, new_user: NewUser) -> N
     assert (first.user.id, first.role, first.version) == (user.id, LABELER, 1)
     assert add(database, project_id, user.email, LABELER) == first
     with database.session() as session:
-        changed = memberships.change_member(session, project_id, user.id, MANAGER)
+        changed = memberships.change_member(session, ChangeMember(project_id=project_id, user_id=user.id, role=MANAGER))
         assert (changed.role, changed.version, changed.since) == (MANAGER, 2, first.since)
         assert memberships.list_project_roles(session, user.id).roles == {str(project_id): MANAGER}
-        memberships.remove_member(session, project_id, user.id)
-        memberships.remove_member(session, project_id, user.id)
-        memberships.remove_member(session, project_id, uuid4())
+        memberships.remove_member(session, RemoveMember(project_id=project_id, user_id=user.id))
+        memberships.remove_member(session, RemoveMember(project_id=project_id, user_id=user.id))
+        memberships.remove_member(session, RemoveMember(project_id=project_id, user_id=uuid4()))
         answer = memberships.get_role(session, project_id, user.id)
         assert (answer.role, answer.version) == (None, 3)
         assert memberships.list_project_roles(session, user.id).roles == {}
@@ -86,12 +88,12 @@ def test_changing_somebody_who_is_no_member(database: Database, new_user: NewUse
     add(database, uuid4(), user.email, LABELER)
     for user_id in (user.id, uuid4()):
         with pytest.raises(Problem, match="not_found"), database.session() as session:
-            memberships.change_member(session, project_id, user_id, MANAGER)
+            memberships.change_member(session, ChangeMember(project_id=project_id, user_id=user_id, role=MANAGER))
     add(database, project_id, user.email, LABELER)
     with database.session() as session:
-        memberships.remove_member(session, project_id, user.id)
+        memberships.remove_member(session, RemoveMember(project_id=project_id, user_id=user.id))
     with pytest.raises(Problem, match="not_found"), database.session() as session:
-        memberships.change_member(session, project_id, user.id, MANAGER)
+        memberships.change_member(session, ChangeMember(project_id=project_id, user_id=user.id, role=MANAGER))
 
 
 def test_adding_somebody_unknown_needs_name_and_password(database: Database, passwords: Passwords) -> None:
@@ -119,7 +121,7 @@ def test_members_are_listed_in_pages_and_by_role(database: Database, new_user: N
     assert members(database, project_id, limit=2) == by_user
     assert members(database, project_id, LABELER, limit=3) == [each for each in by_user if each.role is LABELER]
     with pytest.raises(Problem, match="bad_cursor"), database.session() as session:
-        memberships.list_members(session, project_id, None, "nonsense", 10)
+        memberships.list_members(session, ListMembers(project_id=project_id, cursor="nonsense"))
 
 
 def test_members_of_a_deleted_project_stay(database: Database, new_user: NewUser) -> None:
@@ -184,9 +186,11 @@ def test_counters_equal_the_truth_after_random_changes_at_once(database: Databas
             try:
                 with database.session() as session:
                     if role is None:
-                        memberships.remove_member(session, project_id, user.id)
+                        memberships.remove_member(session, RemoveMember(project_id=project_id, user_id=user.id))
                     elif chance.random() < 0.5:
-                        memberships.change_member(session, project_id, user.id, role)
+                        memberships.change_member(
+                            session, ChangeMember(project_id=project_id, user_id=user.id, role=role)
+                        )
                     else:
                         request = AddMember(project_id=project_id, email=user.email, role=role)
                         memberships.add_member(session, request, None)
