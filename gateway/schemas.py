@@ -14,18 +14,21 @@ from contracts.enums import (
     DataType,
     ExportFormat,
     ImportFormat,
+    InvitationState,
     IssueState,
     JobState,
     OnError,
     Review,
     Status,
+    UserState,
     Visibility,
 )
 from contracts.failed import FailedMessage, FailedState
 from contracts.message import AskedTime, Message, Strict, Time
-from contracts.permissions import ProjectRole, Role, TokenScope
+from contracts.permissions import ProjectRole, Role, TeamRole, TokenScope
 from contracts.rpc.exports import ExportOptions, ShareLink
-from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter
+from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter, Load
+from contracts.rpc.members import INVITATION_DAYS, INVITED_FOR, Member, RoleCounts, SearchText
 from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
 
 
@@ -426,6 +429,64 @@ class RenameBody(Strict):
 
 class MembersQuery(PageQuery):
     role: ProjectRole | None = None
+    search: SearchText | None = None
+
+
+class MemberEntry(Member):
+    """A member, and what waits for them in the project; None: nobody can say at present."""
+
+    load: Load | None = None
+
+
+class MemberEntryPage(Message):
+    """Members by user id, and how many people have each role in the project."""
+
+    items: tuple[MemberEntry, ...]
+    next: str | None = None
+    roles: RoleCounts | None = None
+
+
+class UsersQuery(PageQuery):
+    search: SearchText | None = None
+    team_role: TeamRole | None = None
+    state: UserState | None = None
+
+
+class TeamRoleBody(Strict):
+    team_role: TeamRole
+
+
+class InvitationsQuery(PageQuery):
+    state: InvitationState | None = None
+
+
+class InvitationBody(Strict):
+    """`days`: how long it can be accepted."""
+
+    email: Email
+    role: ProjectRole
+    days: int = Field(default=INVITED_FOR.days, ge=1, le=INVITATION_DAYS)
+
+
+class TeamInvitationBody(Strict):
+    """`days`: how long it can be accepted."""
+
+    email: Email
+    role: Literal[TeamRole.OWNER, TeamRole.ADMIN]
+    days: int = Field(default=INVITED_FOR.days, ge=1, le=INVITATION_DAYS)
+
+
+class AcceptBody(Strict):
+    """`token`: what stands behind the # of the link."""
+
+    token: str = Field(min_length=1, max_length=200)
+
+
+class NewAccountBody(AcceptBody):
+    """The account that is made: its address is the invited one."""
+
+    name: str = Field(min_length=1, max_length=200)
+    password: str = Field(min_length=8, max_length=1000)
 
 
 class MemberBody(Strict):

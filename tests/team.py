@@ -13,11 +13,7 @@ import httpx
 import sqlalchemy as sa
 from kombu import Connection
 from PIL import Image
-from sqlalchemy.orm import Session
 
-from chassis import outbox
-from contracts.enums import UserState
-from contracts.events import PrincipalChanged
 from deploy.local.system import System
 from tests.documented import assert_documented
 from tests.pdfs import pdf
@@ -95,15 +91,8 @@ def end_sessions(system: System, people: Iterable[Person], when: datetime) -> No
 
 
 def delete_user(system: System, person: Person) -> None:
-    """Deletes a user. No route does yet, so the members service's own tables are told, as it would itself."""
-    with _members(system) as connection, Session(connection) as session:
-        query = "UPDATE users SET state = 'deleted', version = version + 1 WHERE id = :id RETURNING version, team_role"
-        version, team_role = session.execute(sa.text(query), {"id": person.id}).one()
-        outbox.add(
-            session,
-            PrincipalChanged(user_id=person.id, version=version, state=UserState.DELETED, team_role=team_role),
-        )
-        session.flush()
+    """Deactivates a user."""
+    owner_of(system).ok("POST", f"/users/{person.id}:deactivate")
 
 
 @contextmanager

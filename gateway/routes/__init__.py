@@ -9,6 +9,7 @@ from gateway.routes import (
     failed,
     guidelines,
     imports,
+    invitations,
     issues,
     labels,
     library,
@@ -17,6 +18,7 @@ from gateway.routes import (
     projects,
     resets,
     sign_on,
+    users,
 )
 from gateway.routing import Group
 
@@ -29,6 +31,8 @@ GROUPS: tuple[Group, ...] = (
     guidelines.group,
     auto_label.group,
     members.group,
+    users.group,
+    invitations.group,
     library.group,
     labels.group,
     issues.group,

@@ -167,11 +167,18 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "import_id": started["id"],
         "export_id": export["id"],
         "name": dataset,
+        "invitation_id": _invitation(owner, project_id),
         "session_id": str(uuid4()),
         "check_id": owner.ok("POST", "/admin/counters:verify", json={"project": project_id})["id"],
         "token_id": owner.ok("POST", "/me/tokens", json={"name": "to walk on"})["id"],
     }
     return Ground(project_id, public, values, other_label=labels[1])
+
+
+def _invitation(owner: Person, project_id: str) -> str:
+    body = {"email": f"{uuid4().hex}@example.com", "role": "labeler"}
+    invitation_id: str = owner.ok("POST", f"/projects/{project_id}/invitations", json=body)["id"]
+    return invitation_id
 
 
 def _issue(owner: Person, project_id: str, label_id: str) -> str:
