@@ -75,13 +75,14 @@ def user_changed(session: Session, event: PrincipalChanged) -> None:
 def has_left(session: Session, project_id: UUID, user_id: UUID) -> bool:
     """Whether somebody is known to have been in a project, or in the team, and to be so no longer.
 
-    That stays so until the transaction ends: whoever takes labels off somebody who leaves comes before, or after.
+    That stays so until the transaction ends: whoever takes labels off somebody who leaves comes before, or after. (Not
+    by a lock that several share: two that both learned of something newer would wait for each other.)
     """
-    user = session.get(UserCopy, user_id, with_for_update={"read": True}, populate_existing=True)
+    user = session.get(UserCopy, user_id, with_for_update={"key_share": True}, populate_existing=True)
     if user is not None and not (user.active and user.team_role not in _TEAM_MANAGERS):
         return not user.active
     key = (project_id, user_id)
-    membership = session.get(MembershipCopy, key, with_for_update={"read": True}, populate_existing=True)
+    membership = session.get(MembershipCopy, key, with_for_update={"key_share": True}, populate_existing=True)
     return membership is not None and membership.role is None
 
 
