@@ -29,6 +29,8 @@ from .types import (
     Guideline,
     Import,
     ImportFormat,
+    Invitation,
+    InvitationState,
     Label,
     LabelFilter,
     LabelsAdded,
@@ -45,9 +47,11 @@ from .types import (
     Session,
     ShareLink,
     Status,
+    TeamRole,
     Token,
     TokenScope,
     Upload,
+    User,
 )
 from .uploads import Progress, Uploading, UploadSummary, put
 
@@ -264,9 +268,9 @@ class Labelyard:
         project: Project = self.post(f"/projects/{project_id}:restore")
         return project
 
-    def members(self, project_id: str) -> Iterator[Member]:
-        """A project's members."""
-        return self.pages(f"/projects/{project_id}/members")
+    def members(self, project_id: str, search: str | None = None, role: str | None = None) -> Iterator[Member]:
+        """A project's members; `search` is any part of a name or mail address."""
+        return self.pages(f"/projects/{project_id}/members", search=search, role=role)
 
     def add_member(
         self,
@@ -281,6 +285,69 @@ class Labelyard:
         body = {"email": email, "role": role, "name": name, "password": password}
         member: Member = self.post(f"/projects/{project_id}/members", _given(body))
         return member
+
+    def change_member(self, project_id: str, user_id: str, role: ProjectRole) -> Member:
+        """Give a member another role."""
+        path = f"/projects/{project_id}/members/{user_id}"
+        member: Member = self.transport.request("PATCH", path, json={"role": role}).json()
+        return member
+
+    def remove_member(self, project_id: str, user_id: str) -> None:
+        """End a membership. What waits for the user waits for anybody then."""
+        self.delete(f"/projects/{project_id}/members/{user_id}")
+
+    # --- Team and invitations -----------------------------------------------------------------------
+
+    def users(
+        self, search: str | None = None, team_role: TeamRole | None = None, state: str | None = None
+    ) -> Iterator[User]:
+        """The team's users; `search` is any part of a name or mail address."""
+        return self.pages("/users", search=search, team_role=team_role, state=state)
+
+    def change_user(self, user_id: str, team_role: TeamRole) -> User:
+        """Give a user another role in the team."""
+        user: User = self.transport.request("PATCH", f"/users/{user_id}", json={"team_role": team_role}).json()
+        return user
+
+    def deactivate_user(self, user_id: str) -> User:
+        """Keep a user from signing in."""
+        user: User = self.post(f"/users/{user_id}:deactivate")
+        return user
+
+    def reactivate_user(self, user_id: str) -> User:
+        """Let a user sign in again."""
+        user: User = self.post(f"/users/{user_id}:reactivate")
+        return user
+
+    def invitations(self, project_id: str | None = None, state: InvitationState | None = None) -> Iterator[Invitation]:
+        """A project's invitations, or the team's, newest first."""
+        return self.pages(_invitations(project_id), state=state)
+
+    def invite(self, email: str, role: str, project_id: str | None = None, days: int | None = None) -> Invitation:
+        """Invite whoever has a mail address, to a project or to the team."""
+        made: Invitation = self.post(_invitations(project_id), _given({"email": email, "role": role, "days": days}))
+        return made
+
+    def resend_invitation(self, invitation: Invitation) -> Invitation:
+        """Send an invitation with a new link."""
+        sent: Invitation = self.post(f"{_invitations(invitation['project_id'])}/{invitation['id']}:resend")
+        return sent
+
+    def revoke_invitation(self, invitation: Invitation) -> Invitation:
+        """Nobody can accept the invitation any more."""
+        revoked: Invitation = self.post(f"{_invitations(invitation['project_id'])}/{invitation['id']}:revoke")
+        return revoked
+
+    def accept_invitation(self, link: str, name: str | None = None, password: str | None = None) -> dict[str, Any]:
+        """Accept an invitation with the account that is signed in, or, with `name` and `password`, with a new one."""
+        token = link.rpartition("#")[2]
+        if name is None:
+            accepted: dict[str, Any] = self.post("/me/invitations:accept", {"token": token})
+        else:
+            accepted = self.post("/invitations:accept", {"token": token, "name": name, "password": password})
+        return accepted
+
+    # --- The overview -------------------------------------------------------------------------------
 
     def overview(self, project_id: str, tz: str = "UTC") -> Overview:
         """The Projects Overview as I may see it; `tz` names the time zone that "today" is meant in."""
@@ -630,6 +697,10 @@ class Labelyard:
         """The same in one answer, line by line: JSON, or CSV. Raises TransferError if it breaks off."""
         path = "/admin/audit/export.csv" if as_csv else "/admin/audit/export"
         return self.transport.lines(path, _given(which))
+
+
+def _invitations(project_id: str | None) -> str:
+    return "/invitations" if project_id is None else f"/projects/{project_id}/invitations"
 
 
 def _failed(service: str, message_id: str) -> str:

@@ -11,6 +11,7 @@ from .commands.exports import export, exports, share, unshare
 from .commands.guidelines import guideline
 from .commands.imports import import_
 from .commands.overview import overview, watch
+from .commands.people import invite, members, users
 from .commands.projects import project
 from .credentials import NotSignedIn
 from .output import Output, duration, json_option
@@ -46,7 +47,7 @@ def cli() -> None:
 
 
 for command in (
-    login, password, session, token, project, guideline, import_, overview, watch,
+    login, password, session, token, project, members, invite, users, guideline, import_, overview, watch,
     export, exports, share, unshare, admin,
 ):  # fmt: skip
     cli.add_command(command)

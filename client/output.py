@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 
 import click
@@ -82,6 +83,11 @@ def duration(seconds: int) -> str:
         if seconds > length:
             return f"{math.ceil(seconds / length)} {unit}s"
     return "a second" if seconds <= 1 else f"{seconds} seconds"
+
+
+def moment(time: str | None, missing: str = "") -> str:
+    """A time in the reader's own zone, to the minute."""
+    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}" if time else missing
 
 
 def listing(*heads: str, right: Collection[str] = (), width: int = 36) -> Table:

@@ -8,6 +8,8 @@ from typing import Any, Literal, NotRequired, TypedDict
 Status = Literal["in_progress", "submitted", "skipped"]
 Review = Literal["not_submitted", "rejected", "pending_review", "approved"]
 ProjectRole = Literal["manager", "reviewer", "labeler"]
+TeamRole = Literal["owner", "admin", "member"]
+InvitationState = Literal["pending", "accepted", "revoked", "expired"]
 JobState = Literal["queued", "running", "done", "failed", "canceled"]
 OnError = Literal["keep_good", "all_or_nothing"]
 Duty = Literal["labeler", "reviewer"]
@@ -27,7 +29,9 @@ class User(TypedDict):
     id: str
     email: str
     name: str
-    team_role: str
+    team_role: TeamRole
+    state: NotRequired[Literal["active", "deleted"]]
+    last_active_at: NotRequired[str | None]
 
 
 class Session(TypedDict):
@@ -137,12 +141,35 @@ class ProjectEntry(Project):
     counters: NotRequired[dict[str, Any] | None]
 
 
+class Load(TypedDict):
+    """How many labels wait for somebody in a project, up to 10,000 of each."""
+
+    to_label: int
+    to_review: int
+
+
 class Member(TypedDict):
-    """A user's role in a project."""
+    """A user's role in a project. `load` is None where nobody can say at present."""
 
     project_id: str
     user: User
     role: ProjectRole
+    last_active_at: NotRequired[str | None]
+    load: NotRequired[Load | None]
+
+
+class Invitation(TypedDict):
+    """An invitation to a project, or to the team. `link` only where no mail is sent, when it is made."""
+
+    id: str
+    project_id: str | None
+    role: str
+    email: str
+    state: InvitationState
+    mail: Literal["off", "waiting", "sent", "failed"]
+    created_at: str
+    expires_at: str
+    link: NotRequired[str | None]
 
 
 class Guideline(TypedDict):

@@ -10,7 +10,7 @@ import click
 
 from .. import credentials
 from ..api import Labelyard
-from ..output import Command, Output, listing, named
+from ..output import Command, Output, listing, moment, named
 from ..types import TokenScope
 from . import Group, connect, the_project
 
@@ -27,7 +27,7 @@ def login(output: Output, url: str | None, email: str) -> None:
     url = (url or credentials.default_url()).rstrip("/")
     saved = credentials.stored()
     with Labelyard(url) as api:
-        api.login(email, _ask("Password"), saved.device if saved and saved.url.rstrip("/") == url else None)
+        api.login(email, ask("Password"), saved.device if saved and saved.url.rstrip("/") == url else None)
         token = api.create_token(f"labelyard on {socket.gethostname()}")
         api.logout()
         credentials.store(credentials.Credentials(url, token["secret"] or "", api.device))
@@ -45,7 +45,7 @@ def password(output: Output, end_sessions: bool) -> None:
     The present and the new one are asked for, or read from standard input, a line each, where that is not a terminal.
     """
     with connect() as api:
-        present, new = _ask("Present password"), _ask("New password", twice=True)
+        present, new = ask("Present password"), ask("New password", twice=True)
         api.change_password(present, new, end_other_sessions=end_sessions)
     output.result({"changed": True}, "Your password is changed.")
 
@@ -64,7 +64,7 @@ def list_sessions(output: Output) -> None:
     table = listing("Device", "Since", "Last used")
     for each in found:
         device = each["device"] or "unknown"
-        table.add_row(named(device, each["id"]), _moment(each["created_at"]), _moment(each["last_used_at"]))
+        table.add_row(named(device, each["id"]), moment(each["created_at"]), moment(each["last_used_at"]))
     output.result(found, table if found else "You are signed in nowhere.")
 
 
@@ -115,7 +115,7 @@ def list_tokens(output: Output) -> None:
         found = list(api.tokens())
     table = listing("Token", "Scope", "Last used", "Expires")
     for each in found:
-        used, end = _moment(each.get("last_used_at"), "never"), _moment(each.get("expires_at"), "never")[:10]
+        used, end = moment(each.get("last_used_at"), "never"), moment(each.get("expires_at"), "never")[:10]
         project_id = each.get("project_id")
         only = ("only for the project", project_id) if project_id else ()
         table.add_row(named(each["name"], each["id"], *only), each["scope"], used, end)
@@ -132,14 +132,9 @@ def revoke_token(output: Output, token_id: str) -> None:
     output.result({"revoked": token_id}, "That token is worth nothing any more.")
 
 
-def _ask(what: str, *, twice: bool = False) -> str:
+def ask(what: str, *, twice: bool = False) -> str:
     """A password, from the terminal unseen, else a line of standard input."""
     if sys.stdin.isatty():
         answer: str = click.prompt(what, hide_input=True, err=True, confirmation_prompt=twice)
         return answer
     return sys.stdin.readline().rstrip("\n")
-
-
-def _moment(time: str | None, missing: str = "") -> str:
-    """A time in the reader's own zone, to the minute."""
-    return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}" if time else missing
