@@ -22,6 +22,7 @@ import pytest
 from chassis.settings import SERVICES
 from deploy.local.system import System
 from tests.documented import document, operation_of
+from tests.mails import MailServer
 from tests.team import (
     PASSWORD,
     Person,
@@ -32,6 +33,7 @@ from tests.team import (
     new_labels,
     new_project,
     owner_of,
+    sign_in,
     stored_assets,
 )
 
@@ -79,7 +81,7 @@ def operations() -> set[str]:
 
 
 @pytest.fixture(scope="module")
-def day(system: System) -> Day:
+def day(system: System, mails: MailServer) -> Day:
     owner = owner_of(system)
     day = Day(owner, "")
     day.watch(owner.api, owner.id)
@@ -94,6 +96,7 @@ def day(system: System) -> Day:
     _export(owner, there)
     _operate(system, owner, day.project_id)
     _account(system, day, str(labeler.email), str(labeler.id))
+    _people(system, day, mails, str(labeler.id))
     owner.ok("DELETE", f"{there}/members/{reviewer.id}")
     owner.ok("DELETE", there)
     owner.ok("POST", f"{there}:restore")
@@ -186,6 +189,32 @@ def _account(system: System, day: Day, email: str, user_id: str) -> None:
         nobody.post("/auth/password-reset:complete", json=reset)
 
 
+def _people(system: System, day: Day, mails: MailServer, user_id: str) -> None:
+    owner = day.owner
+    user = f"/users/{user_id}"
+    owner.ok("PATCH", user, json={"team_role": "admin"})
+    owner.ok("PATCH", user, json={"team_role": "member"})
+    for verb in ("deactivate", "reactivate"):
+        owner.ok("POST", f"{user}:{verb}")
+    email = f"{uuid4().hex}@example.com"
+    for place, role in ((f"/projects/{day.project_id}/invitations", "labeler"), ("/invitations", "admin")):
+        taken_back = owner.ok("POST", place, json={"email": f"{uuid4().hex}@example.com", "role": role})["id"]
+        owner.ok("POST", f"{place}/{taken_back}:revoke")
+        invitation = owner.ok("POST", place, json={"email": email, "role": role})["id"]
+        mails.link_to(email, 1 if role == "labeler" else 3)
+        owner.ok("POST", f"{place}/{invitation}:resend")
+        token = mails.link_to(email, 2 if role == "labeler" else 4).rpartition("#")[2]
+        if role == "labeler":
+            with client(system) as nobody:
+                day.watch(nobody, None)
+                account = {"token": token, "name": "Invited", "password": PASSWORD}
+                assert nobody.post("/invitations:accept", json=account).is_success
+        else:
+            invited = sign_in(system, email, PASSWORD)
+            day.watch(invited.api, invited.id)
+            invited.ok("POST", "/me/invitations:accept", json={"token": token})
+
+
 def _await(holds: Any) -> None:
     until = time.monotonic() + 60
     while not holds():
@@ -220,6 +249,8 @@ def test_before_and_after_are_there_where_there_is_something_to_compare(day: Day
     compared = {
         "change_project": ({"description": ""}, {"description": "changed"}),
         "change_member": ({"role": "reviewer"}, {"role": "manager"}),
+        "change_user": ({"team_role": "member"}, {"team_role": "admin"}),
+        "deactivate_user": ({"state": "active"}, {"state": "deleted"}),
         "remove_member": ({"role": "manager"}, {"role": None}),
         "submit": ({"status": "in_progress"}, {"status": "submitted"}),
         "rename_export": (None, {"name": "renamed"}),

@@ -27,6 +27,11 @@ OTHERWISE = {
     "change_password": "needs the right password: tests/e2e/test_accounts.py",
     "complete_password_reset": "needs the mailed secret: tests/e2e/test_password_reset.py",
     "unshare_export": "needs a link that stands: tests/service/gateway/test_gateway_shared.py",
+    "accept_invitation": "needs the mailed secret: tests/contract/test_audit_walk.py",
+    "accept_my_invitation": "needs the mailed secret: tests/contract/test_audit_walk.py",
+    "resend_invitation": "needs one that was not revoked: tests/contract/test_audit_walk.py",
+    "resend_team_invitation": "needs an invitation to the team: tests/contract/test_audit_walk.py",
+    "revoke_team_invitation": "needs an invitation to the team: tests/contract/test_audit_walk.py",
     "sign_on": "needs an identity provider: tests/e2e/test_sign_on.py",
     "sign_on_callback": "needs an identity provider: tests/e2e/test_sign_on.py",
 }
