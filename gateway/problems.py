@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask, Response
+from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, Field, ValidationError
 from pydantic_core import to_json
 from werkzeug.exceptions import HTTPException
@@ -102,6 +103,10 @@ def register(app: Flask) -> None:
         if problem.status >= 500:
             log.warning("answered with a problem", code=problem.code, detail=problem.detail)
         return answer(problem)
+
+    @app.errorhandler(ParseException)
+    def _unread(_: ParseException) -> Response:
+        return answer(Problem("bad_request", "The body is not what its headers say."))
 
     @app.errorhandler(HTTPException)
     def _http(error: HTTPException) -> Response:

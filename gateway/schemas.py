@@ -104,8 +104,8 @@ class AuditFilter(Strict):
     subject_id: str | None = Field(default=None, max_length=400)
     address: str | None = Field(default=None, max_length=100)
     correlation_id: str | None = Field(default=None, max_length=100)
-    since: Time | None = None
-    until: Time | None = None
+    since: AskedTime | None = None
+    until: AskedTime | None = None
 
 
 class AuditQuery(PageQuery, AuditFilter):
