@@ -51,7 +51,7 @@ Time = Annotated[datetime, AfterValidator(_utc)]
 """A moment, RFC 3339 on the wire, always UTC."""
 
 
-_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d")
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d([Tt ]\d\d:\d\d|$)")
 
 
 _MOMENTS = TypeAdapter(datetime)
@@ -67,4 +67,4 @@ def _spelled_out(value: Any) -> datetime:
 
 
 AskedTime = Annotated[Time, BeforeValidator(_spelled_out)]
-"""A moment that a person or program asks for: no number of seconds, no date alone."""
+"""A moment that a person or program asks for: no number of seconds. A date alone is the day's beginning."""
