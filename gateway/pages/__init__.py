@@ -76,7 +76,7 @@ def refusal(problem: Problem) -> Response:
 
 
 def blueprint() -> Blueprint:
-    """`/reset`, and the script and style of all pages; `/` leads to the API's page."""
+    """`/reset` and `/invitation`, and the script and style of all pages; `/` leads to the API's page."""
     pages = Blueprint("pages", __name__)
 
     @pages.get("/")
@@ -94,6 +94,18 @@ def blueprint() -> Blueprint:
             "Sign out everywhere</label>",
             "Set password",
             "Your new password is set. Sign in with it.",
+        )
+
+    @pages.get("/invitation")
+    def invitation() -> Response:
+        return form(
+            "Make your account",
+            "/invitations:accept",
+            '<label>Your name\n<input name="name" maxlength="200" autocomplete="name" required autofocus></label>\n'
+            '<label>Password, at least 8 characters\n<input name="password" type="password" minlength="8" '
+            'maxlength="1000" autocomplete="new-password" required></label>',
+            "Accept the invitation",
+            "Your account is made. Sign in with it.",
         )
 
     @pages.get("/pages/page.js")

@@ -91,9 +91,10 @@ def test_an_admin_hands_a_link_over_but_not_above_them(system: System, owner: Pe
         assert log_in(api, person.email, NEW).is_success
 
 
-def test_the_page_of_a_link_sends_its_secret_nowhere_but_to_the_api(system: System) -> None:
+@pytest.mark.parametrize("link", ["/reset", "/invitation"])
+def test_the_page_of_a_link_sends_its_secret_nowhere_but_to_the_api(system: System, link: str) -> None:
     with httpx.Client(base_url=system.url) as browser:
-        page = browser.get("/reset")
+        page = browser.get(link)
         assert (page.status_code, page.headers["Referrer-Policy"]) == (200, "no-referrer")
         policy = page.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy and "unsafe" not in policy and "frame-ancestors 'none'" in policy
