@@ -131,7 +131,7 @@ class MembershipChanged(EventData):
 class InvitationMailRequested(EventData):
     """An invitation is to be mailed: the link is made when the mail is sent, so that nobody reads it here.
 
-    `round`: the how manieth link of the invitation that is; a later one is in its place.
+    `round`: the number of the link that is wanted: a later one takes its place.
     """
 
     type = "members.invitation_mail.requested.v1"
