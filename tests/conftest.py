@@ -1,5 +1,6 @@
 """Fixtures that every test may use. Servers are real, private, and started once for the whole run."""
 
+import logging
 import os
 from collections.abc import Generator, Iterator
 
@@ -63,6 +64,15 @@ def system(collector: Collector, mails: MailServer) -> Iterator[System]:
         put_between(system)
         system.up(say=print)
         yield system
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """A test that sets up logging writes to a stream that is closed after it: nobody logs there any more."""
+    yield
+    root = logging.getLogger()
+    for handler in [each for each in root.handlers if type(each) is logging.StreamHandler]:
+        root.removeHandler(handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -16,16 +16,20 @@ from contracts.rights import OF_THE_TEAM, Only, Right
 from contracts.rpc import Nothing, Query, Request
 from contracts.rpc.analytics import GetCounters
 from contracts.rpc.labels import ActOnLabel, LinkAsset
+from contracts.rpc.members import Invite, ListInvitations, ResendInvitation, RevokeInvitation
 from contracts.rpc.projects import ListProjects
 from contracts.schemas import methods
 from deploy.local.state import REPOSITORY
 from gateway.routes import GROUPS
 from gateway.routing import Access, Route
 
+INVITING: tuple[type[Request[Any]], ...] = (Invite, ListInvitations, ResendInvitation, RevokeInvitation)
+
 HANGS_ON: dict[type[Request[Any]], set[Right]] = {
     ActOnLabel: {Permission.WORK_ON_LABELS, Permission.MANAGE_DATA},
     LinkAsset: {Permission.READ_LABELS, Only.DATA_LIBRARY},
     ListProjects: {Only.SIGNED_IN, Permission.MANAGE_TEAM},
+    **{each: {Permission.INVITE, Permission.MANAGE_TEAM} for each in INVITING},
 }
 """What requests may demand whose right hangs on what they say (Request.needs)."""
 
@@ -70,7 +74,14 @@ def test_only_these_may_be_asked_for_nobody() -> None:
     """Whoever adds one says why the gateway does not know yet who asks, or asks for several at once."""
     open_ones = {each.__name__ for each in REQUESTS if each.right is Only.GATEWAY or GATEWAY in each.callers}
     known = {"Login", "SignOn", "GetSignInMethods", "ResolveSession", "ResolveToken"}
-    known |= {"RequestPasswordReset", "CompletePasswordReset", "FollowShareLink", "GetProject", GetCounters.__name__}
+    known |= {
+        "RequestPasswordReset",
+        "CompletePasswordReset",
+        "AcceptInvitation",
+        "FollowShareLink",
+        "GetProject",
+        GetCounters.__name__,
+    }
     assert open_ones == known
 
 

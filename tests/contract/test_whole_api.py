@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
@@ -45,13 +46,14 @@ def admin(system: System) -> Person:
 
 
 @pytest.fixture(scope="module")
-def ground(system: System, admin: Person, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def ground(system: System, admin: Person, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A file with the ids of something of everything, twice: to be changed, and to be deleted."""
     home, spare = (_everything(system, admin) for _ in range(2))
     path = tmp_path_factory.mktemp("ground") / "ground.json"
     doomed = {"project_id": new_project(admin)}
     path.write_text(json.dumps({"home": home, "spare": spare, "doomed": doomed}))
-    return path
+    yield path
+    owner_of(system).ok("POST", "/admin/failed:drop", json={"queue": "projects.clearing.v1"})
 
 
 def _everything(system: System, admin: Person) -> dict[str, str]:

@@ -22,7 +22,7 @@ ON_PURPOSE = {("members", "sessions"): "csrf_token"}
 
 
 @pytest.fixture(scope="module")
-def secrets(system: System) -> dict[str, str]:
+def secrets(system: System) -> Iterator[dict[str, str]]:
     """Every secret of a while of work, most of it going well, by what it is."""
     owner, used = owner_of(system), {"password": f"secret-{uuid4().hex}", "wrong password": f"wrong-{uuid4().hex}"}
     project_id = new_project(owner)
@@ -64,7 +64,8 @@ def secrets(system: System) -> dict[str, str]:
         program.post(f"{project}/imports", json={"upload": upload["upload"], "format": "coco", "dataset": "none"})
         program.request("TRACE", "/me")
     new_failed_message(system, owner, "projects.clearing.v1")
-    return {**used, **dict(_of_the_system(system))}
+    yield {**used, **dict(_of_the_system(system))}
+    owner.ok("POST", "/admin/failed:drop", json={"queue": "projects.clearing.v1"})
 
 
 def _signature_of(fields: dict[str, str]) -> str:

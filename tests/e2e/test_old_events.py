@@ -162,6 +162,9 @@ def _day(team: Team, recorder: Recorder, tmp_path: Path) -> dict[str, Any]:
     first, second, third, *rest = team.labels
     for label in team.labels:
         manager.assign(team.id, label, labeler.id)
+    invited = {"email": f"{uuid4().hex}@labelyard.test", "role": "labeler"}
+    team.owner.transport.request("POST", f"/projects/{team.id}/invitations", json=invited)
+    team.owner.transport.request("POST", "/auth/password-reset", json={"email": labeler.email})
     for label in (first, second):
         labeler.api.save_body(team.id, label, 2, body(list(team.class_ids.values())))
         labeler.api.act(team.id, label, "submit")
