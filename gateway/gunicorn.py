@@ -110,11 +110,11 @@ def post_worker_init(worker: Any) -> None:
         parts.listening(False)
 
     _health.serve(_settings.health_host, _settings.health_port)
+    _health.report("events", False)  # before anybody listens: a quick listener's word is the last one
     RpcClient.shared()
     worker.listener = Listener("gateway", HEARD, parts.heard, heard_from_now_on, heard_no_longer)
     worker.listener.start()
     parts.hub.start()
-    _health.report("events", False)
     _health.started()
 
 

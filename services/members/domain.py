@@ -197,7 +197,7 @@ INVITATIONS_BY_MAIL_ADDRESS: Final = Bucket(10, timedelta(minutes=30))
 """Links of invitations for one mail address, from all projects: nobody's mail box is filled."""
 
 ACCEPTS_BY_ADDRESS: Final = Bucket(30, timedelta(seconds=20))
-"""Tries to accept an invitation, from one network address."""
+"""Wrong links of invitations, from one network address."""
 
 
 def invitation_guards(account: str) -> Mapping[bytes, Bucket]:
@@ -206,7 +206,7 @@ def invitation_guards(account: str) -> Mapping[bytes, Bucket]:
 
 
 def accept_guards(address: str) -> Mapping[bytes, Bucket]:
-    """The same for a try to accept one."""
+    """The same for a try to accept one, given back if the link is one."""
     return {_guard("accepts from", network(address)): ACCEPTS_BY_ADDRESS}
 
 

@@ -19,19 +19,24 @@ SWEPT = 20
 
 
 @contextmanager
-def guess(database: Database, guards: Mapping[bytes, Bucket]) -> Iterator[None]:
+def guess(
+    database: Database,
+    guards: Mapping[bytes, Bucket],
+    wrong_is: str = "bad_credentials",
+    refusal: str = "There were too many wrong passwords.",
+) -> Iterator[None]:
     """Takes a guess of each bucket for the block; Problem `rate_limited` where there is none left.
 
-    Taken before the password is looked at, so that many at once get no further than one after the other. Given back
-    unless the block raises `bad_credentials`: who knows the password, or was told to come back, has not guessed.
+    Taken before the secret is looked at, so that many at once get no further than one after the other. Given back
+    unless the block raises the problem `wrong_is`: who knows the secret, or was told to come back, has not guessed.
     """
     with database.session() as session:
-        take(session, guards, "There were too many wrong passwords.")
+        take(session, guards, refusal)
     wrong = False
     try:
         yield
     except Problem as problem:
-        wrong = problem.code == "bad_credentials"
+        wrong = problem.code == wrong_is
         raise
     finally:
         if not wrong:

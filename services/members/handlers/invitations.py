@@ -5,6 +5,7 @@ event, failed message or log has it.
 """
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime, timedelta
 from html import escape
 from uuid import UUID
@@ -134,11 +135,10 @@ def revoke(session: Session, request: RevokeInvitation) -> Invitation:
 def password_hash_for_accepting(database: Database, passwords: Passwords, request: AcceptInvitation) -> str | None:
     """The hash that `accept` needs where it has to make the account; Problem `rate_limited`, `bad_link`.
 
-    Hashing belongs in no transaction, and whoever makes up links costs none.
+    Hashing belongs in no transaction, and whoever makes up links costs none. Only links that are none are counted: a
+    whole office may come in by one address on one morning.
     """
-    with database.session() as session:
-        _take_try(session, request.address)
-    with database.session() as session:
+    with _try(database, request.address), database.session() as session:
         row = _by_token(session, request.token)
         if request.user_id is not None or find_by_email(session, row.email) is not None:
             return None
@@ -276,9 +276,11 @@ def _by_token(session: Session, token: str, *, lock: bool = False) -> Invitation
     return row
 
 
-def _take_try(session: Session, address: str | None) -> None:
-    if address is not None:
-        guards.take(session, domain.accept_guards(address), "There were too many tries from your network.")
+def _try(database: Database, address: str | None) -> AbstractContextManager[None]:
+    if address is None:
+        return nullcontext()
+    refusal = "There were too many wrong links from your network."
+    return guards.guess(database, domain.accept_guards(address), "bad_link", refusal)
 
 
 def _locked(session: Session, project_id: UUID | None, invitation_id: UUID) -> InvitationRow:

@@ -297,9 +297,15 @@ def test_what_is_revoked_or_whose_inviter_or_project_is_gone_is_refused(
         assert refused.value.code == "not_found"
 
 
-def test_tries_are_limited_by_network_address(database: Database, passwords: Passwords) -> None:
+def test_wrong_links_are_limited_by_network_address(
+    database: Database, new_user: NewUser, passwords: Passwords
+) -> None:
     with database.session() as session:
         session.execute(sa.delete(GuardRow))
+    owner, project_id = new_user(TeamRole.OWNER), uuid4()
+    for _ in range(31):  # a whole office on its first morning
+        invited = invite(database, owner.id, new_email(), project_id=project_id)
+        accept(database, passwords, invited.link, address="198.51.100.7", **NEW)
     codes = set()
     for _ in range(31):
         try:
