@@ -109,6 +109,11 @@ class Settings(BaseSettings):
     image_max_pixels: int = Field(default=100_000_000, ge=1)
     """Images of more pixels are rejected before they are decoded."""
 
+    quota_exports: int | None = Field(default=None, ge=0)
+    """Exports that a project may keep, unless it has a [quota of its own](quotas.md); none: as many as it likes."""
+    quota_bytes: int | None = Field(default=None, ge=0)
+    """Bytes of the images that a project's labels may be of, likewise."""
+
     otlp_endpoint: str | None = Field(default=None, pattern=r"^https?://[^/]+/?$")
     """An OpenTelemetry collector (OTLP over HTTP) that traces are sent to; none: nothing is traced."""
 

@@ -30,6 +30,7 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "asset_exists": (409, "Another file is stored under that data key"),
     "asset_not_stored": (409, "Only stored assets can be labeled"),
     "class_in_use": (409, "Labels use this object class"),
+    "quota_exceeded": (409, "The project has as much of this as it may have"),
     "last_owner": (409, "The team needs at least one owner"),
     "not_ready": (409, "It is not finished yet"),
     "gone": (410, "It was deleted"),

@@ -280,6 +280,12 @@ class GuidelineBody(Strict):
     size: int = Field(ge=1)
 
 
+class QuotaBody(Strict):
+    """`limit`: null for the installation's."""
+
+    limit: int | None = Field(ge=0, lt=2**63)
+
+
 class AutoLabelBody(Strict):
     """`classes`: those whose objects are looked for; none given: all. `threshold`: the confidence that is needed."""
 

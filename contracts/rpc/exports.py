@@ -10,7 +10,7 @@ from contracts.message import Message, Strict, Time
 from contracts.permissions import Permission
 from contracts.rights import Only
 from contracts.rpc import Command, Nothing, Query
-from contracts.rpc.labels import LabelFilter, Link
+from contracts.rpc.labels import LabelFilter, Link, Quota
 
 
 class ShareLink(Message):
@@ -242,3 +242,21 @@ class FollowShareLink(Query[Link]):
     token: str = Field(max_length=200, repr=False)
     address: str = Field(max_length=100)
     looks: bool = False
+
+
+class GetExportQuota(Query[Quota]):
+    """How many exports a project keeps, and how many it may."""
+
+    right = Permission.OPERATE
+
+    project_id: UUID
+
+
+class SetExportQuota(Command[Quota]):
+    """Say how many exports a project may keep; None: as the installation has it. Less than there are deletes none."""
+
+    right = Permission.OPERATE
+
+    project_id: UUID
+    limit: int | None = Field(default=None, ge=0, lt=2**63)
+    actor: UUID

@@ -44,6 +44,15 @@ class Viewer(Message):
     anonymous: bool = False
 
 
+class Quota(Message):
+    """`limit`: a project's own, if it has one; otherwise `default`, the installation's, counts. `used`: what there is
+    now, which may be more."""
+
+    limit: int | None = None
+    default: int | None = None
+    used: int
+
+
 class Dataset(Message):
     """A named collection of assets."""
 
@@ -661,3 +670,22 @@ class ListLabeledProjects(Query[ProjectIds]):
 
     after: UUID | None = None
     limit: int = Field(default=1000, ge=1, le=1000)
+
+
+class GetStorageQuota(Query[Quota]):
+    """Bytes of the assets that a project's labels are of, and how many they may be."""
+
+    right = Permission.OPERATE
+
+    project_id: UUID
+
+
+class SetStorageQuota(Command[Quota]):
+    """Say how many bytes the assets of a project's labels may have; None: as the installation has it. Less than there
+    is takes nothing away. Counts anew what there is."""
+
+    right = Permission.OPERATE
+
+    project_id: UUID
+    limit: int | None = Field(default=None, ge=0, lt=2**63)
+    actor: UUID

@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chassis import multiparts
+from chassis import multiparts, quotas
 from chassis.tables import attach
 
 
@@ -24,6 +24,7 @@ class Base(DeclarativeBase):
 
 attach(Base.metadata)
 multiparts.attach(Base.metadata)
+quotas.attach(Base.metadata)
 
 
 class ExportRow(Base):

@@ -15,16 +15,18 @@ from contracts.rpc.exports import (
     ExportPage,
     FollowShareLink,
     GetExport,
+    GetExportQuota,
     LinkExport,
     ListExports,
     NewShareLink,
     RenameExport,
     RepeatExport,
+    SetExportQuota,
     ShareExport,
     ShareLinkCount,
     UnshareExport,
 )
-from contracts.rpc.labels import Link
+from contracts.rpc.labels import Link, Quota
 from services.exports.handlers import exports, sharing
 
 
@@ -76,6 +78,14 @@ class Exports(Service):
     @rpc
     def unshare_export(self, session: Session, request: UnshareExport) -> Nothing:
         return sharing.unshare_export(session, request)
+
+    @rpc
+    def get_export_quota(self, session: Session, request: GetExportQuota) -> Quota:
+        return exports.get_quota(session, request.project_id)
+
+    @rpc
+    def set_export_quota(self, session: Session, request: SetExportQuota) -> Quota:
+        return exports.set_quota(session, request)
 
     @rpc(transaction=False)
     def follow_share_link(self, request: FollowShareLink) -> Link:

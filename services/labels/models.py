@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql as pg
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from chassis import uploads
+from chassis import quotas, uploads
 from chassis.tables import attach
 
 
@@ -32,6 +32,7 @@ class Base(DeclarativeBase):
 
 attach(Base.metadata)
 uploads.attach(Base.metadata)
+quotas.attach(Base.metadata)
 
 Key = sa.Text(collation="C")
 """Text that is listed in the order of its bytes, whatever the database's locale: cursors depend on it."""
@@ -149,6 +150,19 @@ class Label(Base):
             postgresql_where=sa.text("review <> 'approved' AND reviewer IS NOT NULL"),
         ),
     )
+
+
+class StorageUse(Base):
+    """So many bytes of assets more that a project's labels are of; their sum is its storage.
+
+    A row for each time that labels are made, so that nobody waits for anybody where nothing is limited.
+    """
+
+    __tablename__ = "storage_uses"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(sa.BigInteger)
 
 
 class LabelBody(Base):

@@ -23,6 +23,7 @@ from contracts.rpc.labels import (
     GetLabelCards,
     GetLabelStates,
     GetLoads,
+    GetStorageQuota,
     HistoryPage,
     Import,
     Issue,
@@ -49,14 +50,16 @@ from contracts.rpc.labels import (
     ObjectCounts,
     OpenIssue,
     ProjectIds,
+    Quota,
     RegisterAssets,
     RegisteredAssets,
     SaveBody,
+    SetStorageQuota,
     StartImport,
     TakeNext,
     Upload,
 )
-from services.labels.handlers import actions, data_library, imports, issues, labels, states
+from services.labels.handlers import actions, data_library, imports, issues, labels, states, storage
 
 
 class Labels(Service):
@@ -177,3 +180,11 @@ class Labels(Service):
     @rpc
     def list_labeled_projects(self, session: Session, request: ListLabeledProjects) -> ProjectIds:
         return states.list_projects(session, request)
+
+    @rpc
+    def get_storage_quota(self, session: Session, request: GetStorageQuota) -> Quota:
+        return storage.get_quota(session, request.project_id)
+
+    @rpc
+    def set_storage_quota(self, session: Session, request: SetStorageQuota) -> Quota:
+        return storage.set_quota(session, request)

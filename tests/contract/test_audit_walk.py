@@ -110,6 +110,8 @@ def _project(owner: Person, there: str, reviewer: str) -> None:
     owner.ok("DELETE", f"{there}/guidelines/{new_guideline(owner, there.rpartition('/')[2])}")
     model = owner.ok("POST", f"{there}/auto-label/models", json={"name": "finder"})["id"]
     owner.ok("PUT", f"{there}/auto-label", json={"enabled": True, "model": model})
+    for what in ("exports", "storage"):
+        owner.ok("PUT", f"{there}/quotas/{what}", json={"limit": 1_000_000})
 
 
 def _labels(owner: Person, labeler: Person, there: str, project_id: str) -> None:

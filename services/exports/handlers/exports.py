@@ -14,12 +14,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import audit, failed, outbox, paging
+from chassis import audit, failed, outbox, paging, quotas
 from chassis.copies import take_newer
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.multiparts import Uploads
 from chassis.objects import ObjectStore
+from chassis.settings import settings
 from contracts.body import Specification
 from contracts.enums import ExportFormat, JobState
 from contracts.errors import Problem
@@ -42,9 +43,10 @@ from contracts.rpc.exports import (
     ListExports,
     RenameExport,
     RepeatExport,
+    SetExportQuota,
     ShareLink,
 )
-from contracts.rpc.labels import LabelFilter, Link
+from contracts.rpc.labels import LabelFilter, Link, Quota
 from contracts.rpc.projects import GetProject
 from formats.writers import WRITERS
 from services.exports import domain
@@ -75,10 +77,12 @@ DEADLINE = 2.0
 
 
 def create_export(session: Session, owners: Owners, request: CreateExport) -> Export:
-    """Ask for an export; Problem `not_found` where the project is known to be deleted."""
+    """Ask for an export; Problem `not_found` where the project is known to be deleted, `quota_exceeded`."""
     copy = session.get(ProjectCopy, request.project_id)
     if copy is not None and copy.deleted:
         require_project(session, owners, request.project_id)  # it may just have been restored
+    if (limit := quotas.hold(session, request.project_id, settings().quota_exports)) is not None:
+        quotas.refuse_beyond(limit, _kept(session, request.project_id), 1, "exports")
     now = datetime.now(UTC)
     row = ExportRow(
         project_id=request.project_id,
@@ -102,6 +106,20 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
         changed(row),
     )
     return _told(session, row)[0]
+
+
+def get_quota(session: Session, project_id: UUID) -> Quota:
+    """How many exports a project keeps, and what limits them."""
+    limit = quotas.limit_of(session, project_id)
+    return Quota(limit=limit, default=settings().quota_exports, used=_kept(session, project_id))
+
+
+def set_quota(session: Session, request: SetExportQuota) -> Quota:
+    """Limit how many exports a project keeps."""
+    before = quotas.limit_of(session, request.project_id)
+    audit.note("export_quota", request.project_id, before={"limit": before}, after={"limit": request.limit})
+    quotas.put(session, request.project_id, request.limit)
+    return get_quota(session, request.project_id)
 
 
 def get_export(session: Session, project_id: UUID, export_id: UUID) -> Export:
@@ -396,6 +414,12 @@ def require_project(session: Session, owners: Owners, project_id: UUID) -> Proje
 
 
 # --- rows ---
+
+
+def _kept(session: Session, project_id: UUID) -> int:
+    """How many exports of a project are not deleted, whatever became of them."""
+    query = sa.select(sa.func.count()).where(ExportRow.project_id == project_id, ExportRow.deleted_at.is_(None))
+    return session.scalars(query).one()
 
 
 def _find(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = False) -> ExportRow | None:

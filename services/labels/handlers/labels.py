@@ -9,9 +9,10 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 from sqlalchemy.dialects.postgresql import UUID as UUID_TYPE
 from sqlalchemy.orm import Session
 
-from chassis import audit, outbox, paging
+from chassis import audit, outbox, paging, quotas
 from chassis.chunks import chunks
 from chassis.ids import new_id
+from chassis.settings import settings
 from contracts.body import Body
 from contracts.enums import AssetState, Review, Status
 from contracts.errors import Problem
@@ -33,7 +34,7 @@ from contracts.rpc.labels import (
     Viewer,
 )
 from services.labels.domain import life
-from services.labels.handlers import copies
+from services.labels.handlers import copies, storage
 from services.labels.handlers.data_library import find_dataset
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Dataset as DatasetRow
@@ -75,7 +76,11 @@ def add_labels(session: Session, owners: Owners, request: AddLabels) -> LabelsAd
 
 
 def make_labels(session: Session, project_id: UUID, assets: Sequence[UUID], actor: UUID, at: datetime) -> list[UUID]:
-    """A label for each of these stored assets that has none; the new ones, for the caller to tell of."""
+    """A label for each of these stored assets that has none; the new ones, for the caller to tell of.
+
+    Problem `quota_exceeded` where the project may not have as much.
+    """
+    limit = quotas.hold(session, project_id, settings().quota_bytes)  # before any label, against deadlocks
     asset_ids = sorted(assets)  # one order for all, against deadlocks
     new = (
         sa.func.unnest(_uuids(new_id() for _ in asset_ids), _uuids(asset_ids))
@@ -109,6 +114,7 @@ def make_labels(session: Session, project_id: UUID, assets: Sequence[UUID], acto
     )
     statement = insert(LabelRow).from_select(list(values), rows).on_conflict_do_nothing().returning(LabelRow.id)
     made = list(session.scalars(statement))
+    storage.take(session, project_id, made, limit)
     line = {
         "project_id": sa.literal(project_id),
         "label_id": sa.func.unnest(_uuids(made)),

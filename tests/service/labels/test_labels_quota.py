@@ -1,0 +1,104 @@
+"""How many bytes the images of a project's labels may have."""
+
+import importlib
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+
+from chassis.settings import settings
+from contracts.errors import Problem
+from contracts.rpc.labels import AddLabels, Quota, SetStorageQuota
+from services.labels.handlers import labels, storage
+from services.labels.models import Asset, Label, StorageUse
+from tests.service.labels.conftest import MANAGER, Desk
+
+SIZE = 100
+
+
+def sized(desk: Desk, number: int) -> list[UUID]:
+    """Stored assets of SIZE bytes."""
+    ids = desk.stored(number)
+    with desk.database.session() as session:
+        session.execute(sa.update(Asset).where(Asset.id.in_(ids)).values(size=SIZE))
+    return ids
+
+
+def limit(desk: Desk, most: int | None) -> Quota:
+    request = SetStorageQuota(project_id=desk.project_id, limit=most, actor=MANAGER.user_id)
+    with desk.database.session() as session:
+        return storage.set_quota(session, request)
+
+
+def used(desk: Desk) -> int:
+    with desk.database.session() as session:
+        return storage.get_quota(session, desk.project_id).used
+
+
+def add(desk: Desk, *assets: UUID) -> str:
+    try:
+        with desk.database.session() as session:
+            labels.add_labels(session, desk.owners, AddLabels(project_id=desk.project_id, assets=assets, actor=MANAGER))
+    except Problem as problem:
+        return problem.code
+    return "made"
+
+
+def test_the_last_bytes_are_had_once(desk: Desk) -> None:
+    assets = sized(desk, 6)
+    assert add(desk, assets[0]) == "made"
+    assert limit(desk, 2 * SIZE) == Quota(limit=2 * SIZE, default=None, used=SIZE)
+    with ThreadPoolExecutor(5) as pool:
+        answers = list(pool.map(lambda asset: add(desk, asset), assets[1:]))
+    assert sorted(answers) == ["made"] + ["quota_exceeded"] * 4
+    assert used(desk) == 2 * SIZE
+    assert add(desk, *assets[:1]) == "made"  # it has a label: nothing is wanted
+    with pytest.raises(Problem) as caught, desk.database.session() as session:
+        more = AddLabels(project_id=desk.project_id, assets=tuple(sized(desk, 2)), actor=MANAGER)
+        labels.add_labels(session, desk.owners, more)
+    assert caught.value.extra == {"limit": 200, "used": 200, "wanted": 200}
+    with desk.database.session() as session:
+        made = sa.select(sa.func.count()).where(Label.project_id == desk.project_id)
+        assert session.scalar(made) == 2
+
+
+def test_what_has_a_label_already_counts_once(desk: Desk) -> None:
+    assets = sized(desk, 3)
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: add(desk, *assets), range(4))) == ["made"] * 4
+    assert used(desk) == 3 * SIZE
+
+
+def test_a_lower_limit_takes_nothing_away_and_the_installations_counts_without(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, two, three = sized(desk, 3)
+    assert add(desk, one, two) == "made"
+    assert limit(desk, SIZE) == Quota(limit=SIZE, default=None, used=2 * SIZE)
+    assert add(desk, three) == "quota_exceeded"
+    monkeypatch.setattr(settings(), "quota_bytes", 3 * SIZE)
+    assert limit(desk, None) == Quota(limit=None, default=3 * SIZE, used=2 * SIZE)
+    assert add(desk, three) == "made"
+    assert add(desk, *sized(desk, 1)) == "quota_exceeded"
+
+
+def test_setting_a_limit_counts_anew(desk: Desk) -> None:
+    assert add(desk, *sized(desk, 2)) == "made"
+    with desk.database.session() as session:
+        session.execute(sa.delete(StorageUse).where(StorageUse.project_id == desk.project_id))
+    assert limit(desk, 10 * SIZE).used == 2 * SIZE
+
+
+def test_the_migration_counts_what_there_is(desk: Desk) -> None:
+    assert add(desk, *sized(desk, 3)) == "made"
+    migration = importlib.import_module("services.labels.migrations.versions.0008_quotas")
+    with desk.database.engine.connect() as connection, connection.begin() as transaction:
+        with Operations.context(MigrationContext.configure(connection)):
+            migration.downgrade()
+            migration.upgrade()
+        counted = sa.select(StorageUse.size).where(StorageUse.project_id == desk.project_id)
+        assert connection.scalars(counted).all() == [3 * SIZE]
+        transaction.rollback()
