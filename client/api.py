@@ -43,6 +43,8 @@ from .types import (
     Project,
     ProjectEntry,
     ProjectRole,
+    Quota,
+    QuotaKind,
     RegisteredAsset,
     Session,
     ShareLink,
@@ -254,6 +256,17 @@ class Labelyard:
     def unpublish(self, project_id: str) -> Project:
         """Make a project private: visitors see nothing of it any more."""
         return self._set_visibility(project_id, {"visibility": "private"})
+
+    def quota(self, project_id: str, kind: QuotaKind) -> Quota:
+        """How many exports a project keeps, or bytes of labeled images it has, and may; for managers."""
+        quota: Quota = self.get(f"/projects/{project_id}/quotas/{kind}")
+        return quota
+
+    def set_quota(self, project_id: str, kind: QuotaKind, limit: int | None) -> Quota:
+        """Limit that; None: as the installation does. For owners and admins."""
+        path = f"/projects/{project_id}/quotas/{kind}"
+        quota: Quota = self.transport.request("PUT", path, json={"limit": limit}).json()
+        return quota
 
     def _set_visibility(self, project_id: str, change: dict[str, str]) -> Project:
         project: Project = self.transport.request("PATCH", f"/projects/{project_id}", json=change).json()

@@ -12,6 +12,7 @@ TeamRole = Literal["owner", "admin", "member"]
 InvitationState = Literal["pending", "accepted", "revoked", "expired"]
 JobState = Literal["queued", "running", "done", "failed", "canceled"]
 OnError = Literal["keep_good", "all_or_nothing"]
+QuotaKind = Literal["exports", "storage"]
 Duty = Literal["labeler", "reviewer"]
 ExportFormat = Literal[
     "native", "jsonl", "suite", "coco", "yolo_detect", "yolo_segment", "yolo_obb", "yolo_pose", "yolo_classify", "voc",
@@ -121,6 +122,14 @@ class Unexposed(TypedDict):
     people: int | None
     labels_with_open_issues: int | None
     guidelines: int
+
+
+class Quota(TypedDict):
+    """What a project may have at most: its own `limit`, else the installation's `default`, else anything; and has."""
+
+    limit: NotRequired[int | None]
+    default: NotRequired[int | None]
+    used: int
 
 
 class Exposure(TypedDict):

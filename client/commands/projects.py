@@ -1,9 +1,9 @@
-"""labelyard project create, list, publish, unpublish, delete, restore"""
+"""labelyard project create, list, publish, unpublish, quota, delete, restore"""
 
 import click
 
 from ..output import Output, listing, named
-from ..types import Exposure, ObjectClassDraft
+from ..types import Exposure, ObjectClassDraft, Quota, QuotaKind
 from . import Group, connect, the_project
 
 ANNOTATION_TYPES = ("box", "rbox", "polyline", "polygon", "keypoint", "cuboid2d")
@@ -103,6 +103,42 @@ def _count(number: int | None, what: str, many: str | None = None) -> str:
     if number is None:
         return f"an unknown number of {many or what + 's'}"
     return f"{number:,} {what if number == 1 else many or what + 's'}"
+
+
+class Limit(click.ParamType[int | str]):
+    """A number, or what the installation has."""
+
+    name = "NUMBER|default"
+
+    def convert(self, value: str, param: click.Parameter | None, context: click.Context | None) -> int | str:
+        """The number, or "default"."""
+        if value != "default" and not (value.isascii() and value.isdecimal()):
+            self.fail(f"{value!r} is neither a number nor `default`.", param, context)
+        return value if value == "default" else int(value)
+
+
+@project.command()
+@click.argument("project")
+@click.option("--exports", type=Limit(), help="How many exports it may keep.")
+@click.option("--storage", type=Limit(), help="How many bytes its labeled images may have.")
+@click.pass_obj
+def quota(output: Output, /, *, project: str, **limits: int | str | None) -> None:
+    """Show what a project has and may have, or limit it. PROJECT: its name or id.
+
+    Limits are for owners and admins to set; `default` is what the installation has.
+    """
+    with connect() as api:
+        found = the_project(api, project)
+        kinds: tuple[QuotaKind, ...] = ("exports", "storage")
+        for kind in kinds:
+            if (limit := limits[kind]) is not None:
+                api.set_quota(found["id"], kind, limit if isinstance(limit, int) else None)
+        quotas: dict[str, Quota] = {kind: api.quota(found["id"], kind) for kind in kinds}
+    table = listing("Quota", "Used", "Limit", "Default", right=("Used", "Limit", "Default"))
+    for name, each in quotas.items():
+        told = (each["used"], each.get("limit"), each.get("default"))
+        table.add_row(name, *("–" if number is None else f"{number:,}" for number in told))
+    output.result(quotas, table)
 
 
 @project.command()

@@ -247,7 +247,7 @@ class FollowShareLink(Query[Link]):
 class GetExportQuota(Query[Quota]):
     """How many exports a project keeps, and how many it may."""
 
-    right = Permission.OPERATE
+    right = Permission.EXPORT
 
     project_id: UUID
 

@@ -675,7 +675,7 @@ class ListLabeledProjects(Query[ProjectIds]):
 class GetStorageQuota(Query[Quota]):
     """Bytes of the assets that a project's labels are of, and how many they may be."""
 
-    right = Permission.OPERATE
+    right = Permission.MANAGE_DATA
 
     project_id: UUID
 

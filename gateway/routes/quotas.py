@@ -16,7 +16,7 @@ _EXPORTS = "/projects/{project_id}/quotas/exports"
 _STORAGE = "/projects/{project_id}/quotas/storage"
 
 
-@group.route("GET", _EXPORTS, Permission.OPERATE)
+@group.route("GET", _EXPORTS, Permission.EXPORT)
 def get_export_quota(project_id: UUID) -> Quota:
     """How many exports the project keeps (all that are not deleted), and how many it may."""
     return gateway().calls(GetExportQuota(project_id=project_id))
@@ -29,7 +29,7 @@ def set_export_quota(asker: Asker, project_id: UUID, body: QuotaBody, key: str) 
     return gateway().calls(command)
 
 
-@group.route("GET", _STORAGE, Permission.OPERATE)
+@group.route("GET", _STORAGE, Permission.MANAGE_DATA)
 def get_storage_quota(project_id: UUID) -> Quota:
     """Bytes of the images that the project's labels are of, and how many they may be."""
     return gateway().calls(GetStorageQuota(project_id=project_id))

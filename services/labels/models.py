@@ -155,7 +155,8 @@ class Label(Base):
 class StorageUse(Base):
     """So many bytes of assets more that a project's labels are of; their sum is its storage.
 
-    A row for each time that labels are made, so that nobody waits for anybody where nothing is limited.
+    A row for each time that labels are made, so that nobody waits for anybody where nothing is limited; where
+    something is, whoever adds one makes one of all.
     """
 
     __tablename__ = "storage_uses"

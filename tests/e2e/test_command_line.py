@@ -113,6 +113,16 @@ def test_the_overview_counts_them(labelyard: CommandLine, bccd: dict[str, Any]) 
         assert shown in drawn
 
 
+def test_its_quotas_are_shown_and_set(labelyard: CommandLine, bccd: dict[str, Any]) -> None:
+    shown = labelyard.json("project", "quota", "BCCD")
+    assert shown["exports"] == {"limit": None, "default": None, "used": 0}
+    assert shown["storage"]["used"] > 364 * 1000
+    set_ = labelyard.json("project", "quota", "BCCD", "--exports", "1000", "--storage", "default")
+    assert (set_["exports"]["limit"], set_["storage"]) == (1000, shown["storage"])
+    assert "1,000" in labelyard("project", "quota", "BCCD")
+    labelyard("project", "quota", "BCCD", "--exports", "many", code=2)
+
+
 def test_the_same_import_again_changes_nothing(labelyard: CommandLine, bccd: dict[str, Any]) -> None:
     before = _overview(labelyard, "BCCD", (364, OBJECTS))
     again = labelyard.json("import", "voc", str(BCCD), "--project", "BCCD", code=3)

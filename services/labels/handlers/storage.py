@@ -11,6 +11,24 @@ from chassis.settings import settings
 from contracts.rpc.labels import Quota, SetStorageQuota
 from services.labels.models import Asset, Label, StorageUse
 
+_PARAMETERS = (
+    sa.bindparam("project", type_=sa.Uuid),
+    sa.bindparam("id", type_=sa.Uuid),
+    sa.bindparam("wanted", type_=sa.BigInteger),
+)
+
+_COUNT = sa.text("INSERT INTO storage_uses (project_id, id, size) VALUES (:project, :id, :wanted)").bindparams(
+    *_PARAMETERS
+)
+
+# Who holds the quota makes one row of those that have gathered: the sum is asked for each time.
+_COUNT_TOGETHER = sa.text("""
+    WITH gathered AS (DELETE FROM storage_uses WHERE project_id = :project RETURNING size)
+    INSERT INTO storage_uses (project_id, id, size)
+    SELECT :project, :id, :wanted + coalesce(sum(size), 0) FROM gathered
+    RETURNING size
+""").bindparams(*_PARAMETERS)
+
 # One statement, hence one moment: labels and what is counted of them are committed together, so a transaction under
 # way is in neither, or in both.
 _COUNT_ANEW = sa.text("""
@@ -19,7 +37,7 @@ _COUNT_ANEW = sa.text("""
     SELECT :project, :id, sum(assets.size)
     FROM labels JOIN assets ON assets.id = labels.asset_id
     WHERE labels.project_id = :project HAVING sum(assets.size) > 0
-""").bindparams(sa.bindparam("project", type_=sa.Uuid), sa.bindparam("id", type_=sa.Uuid))
+""").bindparams(*_PARAMETERS[:2])
 
 
 def get_quota(session: Session, project_id: UUID) -> Quota:
@@ -46,9 +64,12 @@ def used(session: Session, project_id: UUID) -> int:
 def take(session: Session, project_id: UUID, made: list[UUID], limit: int | None) -> None:
     """Count the assets of labels that were just made; Problem `quota_exceeded`. `limit`: held by this transaction."""
     sizes = sa.select(sa.func.coalesce(sa.func.sum(Asset.size), 0)).join(Label, Label.asset_id == Asset.id)
-    wanted = int(session.scalars(sizes.where(Label.project_id == project_id, Label.id.in_(made))).one()) if made else 0
-    if wanted:
-        if limit is not None:
-            quotas.refuse_beyond(limit, used(session, project_id), wanted, "bytes of images")
-        session.add(StorageUse(project_id=project_id, id=new_id(), size=wanted))
-        session.flush()
+    wanted = int(session.scalar(sizes.where(Label.project_id == project_id, Label.id.in_(made))) or 0) if made else 0
+    if not wanted:
+        return
+    counted = {"project": project_id, "id": new_id(), "wanted": wanted}
+    if limit is None:
+        session.execute(_COUNT, counted)
+    else:
+        total = int(session.execute(_COUNT_TOGETHER, counted).scalar_one())
+        quotas.refuse_beyond(limit, total - wanted, wanted, "bytes of images")
