@@ -43,7 +43,7 @@ compose-secrets: ## make the secrets that docker-compose.yml hands out, where th
 	@python3 -m deploy.docker.credentials
 
 test: check ## all checks, then all tests, against servers of their own
-	$(PYTHON) -m pytest
+	$(PYTHON) -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder  # two systems side by side: most tests wait
 
 soak: bootstrap ## people at work and one random fault after the other; LABELYARD_SOAK_MINUTES=10
 	@$(PYTHON) -m tests.faults.soak

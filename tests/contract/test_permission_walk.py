@@ -6,6 +6,7 @@ streams is opened besides. Each answer is a cell of the table: path, who asks, w
 """
 
 import json
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -208,6 +209,12 @@ class Cell:
 
     def ask(self) -> str:
         """What differs, in words; nothing if nothing does."""
+        try:
+            return self._ask()
+        except httpx.TransportError:  # threads that share a client share its connections, be they just closed
+            return self._ask()
+
+    def _ask(self) -> str:
         with self.person.api.stream(
             self.operation.method, self.operation.path.format(**self.ground.values), params=dict(self.params)
         ) as response:
@@ -244,7 +251,10 @@ def walk(request: pytest.FixtureRequest) -> Iterator[Walk]:
     yield walk
     with request.config.pluginmanager.getplugin("capturemanager").global_and_fixture_disabled():
         told = ", ".join(f"{circumstance} {count:,}" for circumstance, count in walk.asked.items())
-        print(f"\npermission walk: {walk.asked.total():,} cells, {walk.differing.total()} differ ({told})")
+        print(
+            f"\npermission walk: {walk.asked.total():,} cells, {walk.differing.total()} differ ({told})",
+            file=sys.stderr,
+        )
 
 
 def cells(ground: Ground, people: Iterable[Known], *, known: bool = True) -> Iterator[Cell]:

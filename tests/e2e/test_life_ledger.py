@@ -3,6 +3,7 @@
 import os
 import random
 import secrets
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
@@ -82,7 +83,10 @@ def test_everything_agrees_with_the_ledger(system: System, tmp_path: Path, capsy
                     for name, person in team.people.items()
                 ]
             with capsys.disabled():
-                print(f"\nLABELYARD_TEST_SEED={seed}: {len(life.ledger)} acknowledged, {life.refused} refused")
+                print(
+                    f"\nLABELYARD_TEST_SEED={seed}: {len(life.ledger)} acknowledged, {life.refused} refused",
+                    file=sys.stderr,
+                )
             for each in lives:
                 each.result()
             life.ledger.check({"mara": all_labels, "lena": lenas}, tmp_path)

@@ -1,5 +1,6 @@
 """Every kind of fault while people work: nothing that was acknowledged is lost, and nothing done twice."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -14,4 +15,4 @@ def test_everything_agrees_after(kind: Kind, crews: Crews, tmp_path: Path, capsy
     with crews.crew() as crew:
         told = inflict(kind, crew, tmp_path)
         with capsys.disabled():
-            print(f"\nLABELYARD_TEST_SEED={crew.seed} {told}")
+            print(f"\nLABELYARD_TEST_SEED={crew.seed} {told}", file=sys.stderr)  # workers of xdist have no stdout
