@@ -150,7 +150,7 @@ class Settings(BaseSettings):
     rate_limit_guesses: int = Field(default=60, ge=0)
     """Tokens, sessions and links that are none, which an address may try in a minute, likewise."""
     public_url: str = Field(default="http://127.0.0.1:8080", pattern=r"^https?://[^/]+/?$")
-    """The address that people use. With https, the session cookie is sent over https only."""
+    """The address that people use. With https, cookies are sent over https only, and have other names."""
 
     smtp_url: SecretStr | None = None
     """The server that mails are sent by, `smtp://user:password@host:port`; `smtp+starttls://` and `smtps://` encrypt.

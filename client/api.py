@@ -58,6 +58,7 @@ from .types import (
 from .uploads import Progress, Uploading, UploadSummary, put
 
 DEVICE_COOKIE = "labelyard_device"
+"""With `__Host-` before it where the server is reached by https."""
 
 
 def _nothing(done: int, total: int) -> None:
@@ -130,7 +131,7 @@ class Labelyard:
         this one up.
         """
         body = {"email": email, "password": password}
-        headers = {"Cookie": f"{DEVICE_COOKIE}={device}"} if device else None
+        headers = {"Cookie": f"{self._device_cookie}={device}"} if device else None
         session: dict[str, Any] = self.transport.request("POST", "/auth/login", json=body, headers=headers).json()
         self.transport.http.headers["X-CSRF-Token"] = session["csrf_token"]
         return session
@@ -138,7 +139,11 @@ class Labelyard:
     @property
     def device(self) -> str | None:
         """What to show at the next sign-in from this device; changes with every one. A secret."""
-        return self.transport.http.cookies.get(DEVICE_COOKIE)
+        return self.transport.http.cookies.get(self._device_cookie)
+
+    @property
+    def _device_cookie(self) -> str:
+        return f"__Host-{DEVICE_COOKIE}" if self.transport.http.base_url.scheme == "https" else DEVICE_COOKIE
 
     def logout(self) -> None:
         """End the session that `login` began."""

@@ -17,9 +17,10 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, models_json
 from pydantic_core import core_schema
 
 from contracts.permissions import PERMISSIONS, Permission, Role
+from gateway.cookies import HOST, SESSION
 from gateway.problems import MEDIA_TYPE, ProblemDocument
 from gateway.routing import PREFIX, Access, Group, NoBody, NoQuery, Route, least_scope
-from gateway.security import COOKIE, CSRF_HEADER
+from gateway.security import CSRF_HEADER
 
 PATH = Path(__file__).with_name("openapi.json")
 
@@ -111,7 +112,12 @@ def document(groups: Iterable[Group]) -> dict[str, Any]:
             },
             "securitySchemes": {
                 "token": {"type": "http", "scheme": "bearer"},
-                "session": {"type": "apiKey", "in": "cookie", "name": COOKIE},
+                "session": {
+                    "type": "apiKey",
+                    "in": "cookie",
+                    "name": SESSION.name,
+                    "description": f"`{HOST}{SESSION.name}` where people come by https.",
+                },
                 "csrf": {"type": "apiKey", "in": "header", "name": CSRF_HEADER},
             },
         },

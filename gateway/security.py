@@ -27,26 +27,25 @@ from gateway.address import client_address, counted_address
 from gateway.asker import Asker, Credentials, known_of
 from gateway.cache import Cache
 from gateway.calls import Calls
+from gateway.cookies import SESSION, Cookies
 from gateway.headers import Origins
 from gateway.limits import Limits
 from gateway.routing import Access, least_scope
 
-COOKIE = "labelyard_session"
-DEVICE_COOKIE = "labelyard_device"
 CSRF_HEADER = "X-CSRF-Token"
 
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _TEAM_MANAGERS = (TeamRole.OWNER, TeamRole.ADMIN)
 
 
-def credentials_of(request: Request) -> Credentials | None:
+def credentials_of(request: Request, cookies: Cookies) -> Credentials | None:
     """What `request` signs in with: the bearer token, or else the cookie; None without either."""
     scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
     if scheme.lower() == "bearer" and secret.strip():
         return Credentials("token", secret.strip(), client_address(request))
     if scheme:
         raise Problem("unauthenticated", "Authorization must be: Bearer, and a token.")
-    cookie = request.cookies.get(COOKIE)
+    cookie = cookies.read(request, SESSION)
     return Credentials("session", cookie, client_address(request)) if cookie else None
 
 
@@ -57,6 +56,7 @@ class Security:
         self._call = calls
         self.limits = Limits(settings)
         self.origins = Origins(settings)
+        self.cookies = Cookies(settings)
         self._principals: Cache[str, Principal] = Cache()
         self._roles: Cache[tuple[UUID, UUID], ProjectRole] = Cache(50_000)
         self._heads: Cache[UUID, Project] = Cache()
@@ -73,7 +73,7 @@ class Security:
         reading = request.method in _READING
         if not reading and request.headers.get("Sec-Fetch-Site") == "cross-site" and not self.origins.allows(request):
             raise Problem("csrf_failed", "Pages of other sites may change nothing here.")
-        credentials = None if access is Access.PUBLIC else credentials_of(request)
+        credentials = None if access is Access.PUBLIC else credentials_of(request, self.cookies)
         address = counted_address(request)
         if credentials is None:
             self.limits.take("address", address)

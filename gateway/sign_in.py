@@ -11,8 +11,7 @@ from chassis.logs import get_logger
 from contracts.errors import Problem
 from contracts.rpc.members import Session
 from gateway.address import client_address
-from gateway.routing import PREFIX
-from gateway.security import COOKIE, DEVICE_COOKIE
+from gateway.cookies import DEVICE, SESSION
 from gateway.state import busy, gateway
 
 log = get_logger()
@@ -37,30 +36,16 @@ def one_password(what: str) -> Iterator[None]:
 
 def keep_session(response: Response, session: Session) -> Response:
     """Give the browser a new session, and the secret by which its device is known next time."""
-    response.set_cookie(
-        COOKIE,
-        session.secret,
-        expires=session.principal.expires_at,
-        httponly=True,
-        samesite="Lax",
-        secure=is_https(),
-    )
+    cookies = gateway().security.cookies
+    cookies.set(response, SESSION, session.secret, expires=session.principal.expires_at)
     if session.device_secret is not None:
-        response.set_cookie(
-            DEVICE_COOKIE,
-            session.device_secret,
-            max_age=DEVICE_COOKIE_LIFE,
-            path=PREFIX,
-            httponly=True,
-            samesite="Lax",
-            secure=is_https(),
-        )
+        cookies.set(response, DEVICE, session.device_secret, life=DEVICE_COOKIE_LIFE)
     return response
 
 
 def drop_session(response: Response) -> Response:
     """Take the session's cookie back; the device stays known."""
-    response.delete_cookie(COOKIE, httponly=True, samesite="Lax", secure=is_https())
+    gateway().security.cookies.delete(response, SESSION)
     return response
 
 
@@ -71,10 +56,5 @@ def device() -> str:
 
 def device_secret() -> str | None:
     """What the asker's device is known by, if it says so."""
-    secret = request.cookies.get(DEVICE_COOKIE, "")
+    secret = gateway().security.cookies.read(request, DEVICE)
     return secret if 0 < len(secret) <= 100 else None
-
-
-def is_https() -> bool:
-    """Whether people come by https: then cookies go that way only."""
-    return gateway().settings.public_url.startswith("https://")

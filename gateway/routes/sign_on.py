@@ -10,16 +10,15 @@ from contracts.errors import Problem
 from contracts.rpc.members import GetSignInMethods, SignOn
 from gateway import pages
 from gateway.address import client_address
+from gateway.cookies import SIGN_ON
 from gateway.identity_provider import FLOW_LIFE, IdentityProvider
-from gateway.routing import PREFIX, Access, Group
+from gateway.routing import Access, Group
 from gateway.schemas import SignInOffer, SignOnAnswerQuery, SignOnOffer, SignOnQuery
-from gateway.sign_in import device, device_secret, is_https, keep_session
+from gateway.sign_in import device, device_secret, keep_session
 from gateway.state import busy, gateway
 
 group = Group("sign-on", "How to sign in; single sign-on by an identity provider")
 
-FLOW_COOKIE = "labelyard_sign_on"
-BEGINS = f"{PREFIX}/auth/sign-on"
 
 log = get_logger()
 
@@ -32,7 +31,7 @@ def sign_in_methods() -> SignInOffer:
     return SignInOffer(
         password=methods.password,
         password_reset=methods.reset_by_mail,
-        sign_on=SignOnOffer(name=gateway().settings.oidc_name, path=BEGINS) if provider is not None else None,
+        sign_on=SignOnOffer(name=gateway().settings.oidc_name, path=SIGN_ON.path) if provider is not None else None,
     )
 
 
@@ -49,15 +48,7 @@ def sign_on(query: SignOnQuery) -> Response:
     except Problem as problem:
         return pages.refusal(problem)
     response = Response(status=302, headers={"Location": url, "Cache-Control": "no-store"})
-    response.set_cookie(
-        FLOW_COOKIE,
-        flow,
-        max_age=FLOW_LIFE,
-        path=BEGINS,
-        httponly=True,
-        samesite="Lax",  # the browser comes back from another site, by a link
-        secure=is_https(),
-    )
+    gateway().security.cookies.set(response, SIGN_ON, flow, life=FLOW_LIFE)
     return response
 
 
@@ -71,7 +62,7 @@ def sign_on_callback(query: SignOnAnswerQuery) -> Response:
     provider = _provider()
     try:
         with _slot():
-            identity, return_to = provider.complete(query, request.cookies.get(FLOW_COOKIE, ""))
+            identity, return_to = provider.complete(query, gateway().security.cookies.read(request, SIGN_ON))
         session = gateway().calls(
             SignOn(
                 issuer=provider.issuer,
@@ -91,7 +82,7 @@ def sign_on_callback(query: SignOnAnswerQuery) -> Response:
         location = gateway().settings.public_url.rstrip("/") + return_to
         response = Response(status=302, headers={"Location": location, "Cache-Control": "no-store"})
         keep_session(response, session)
-    response.delete_cookie(FLOW_COOKIE, path=BEGINS, httponly=True, samesite="Lax", secure=is_https())
+    gateway().security.cookies.delete(response, SIGN_ON)
     return response
 
 

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from deploy.local.system import System
-from gateway.security import COOKIE, DEVICE_COOKIE
+from gateway.cookies import DEVICE, SESSION
 from services.members import domain
 from tests.beside import Gateway, gateway_beside
 from tests.e2e.support import eventually
@@ -89,7 +89,7 @@ def test_a_revoked_session_is_refused_everywhere_and_its_streams_end(
 ) -> None:
     here = session_of(person, client(system))
     away = session_of(person, client(system, headers={"User-Agent": "a lost laptop"}))
-    away_beside = beside.client(cookies={COOKIE: away.cookies[COOKIE]})
+    away_beside = beside.client(cookies={SESSION.name: away.cookies[SESSION.name]})
     streams = [Watching(away, project), Watching(away_beside, project)]
     staying = Watching(here, project)
 
@@ -116,7 +116,7 @@ def test_a_session_says_where_it_was_used_last(system: System, beside: Gateway, 
     here = session_of(person, beside.client(home, headers={"User-Agent": phone}))
     [mine] = here.get("/me/sessions", params={"limit": 1}).json()["items"]
     assert (mine["device_name"], mine["address"]) == ("Safari on an iPhone", home)
-    away = client(system, cookies={COOKIE: here.cookies[COOKIE]})  # by the gateway that has not seen it yet
+    away = client(system, cookies={SESSION.name: here.cookies[SESSION.name]})  # by the gateway that has not seen it yet
     [mine] = away.get("/me/sessions", params={"limit": 1}).json()["items"]
     assert (mine["device_name"], mine["address"]) == ("Safari on an iPhone", "127.0.0.1")
 
@@ -130,7 +130,7 @@ def _refused(api: httpx.Client) -> None:
 
 def test_a_changed_password_ends_other_sessions_if_so_asked(system: System, beside: Gateway, person: Person) -> None:
     here, away = (session_of(person, client(system)) for _ in range(2))
-    away_beside = beside.client(cookies={COOKIE: away.cookies[COOKIE]})
+    away_beside = beside.client(cookies={SESSION.name: away.cookies[SESSION.name]})
     assert away_beside.get("/me").is_success
     new = {"current_password": PASSWORD, "new_password": "another password"}
     assert here.post("/me/password", json={**new, "current_password": "x"}).json()["code"] == "bad_credentials"
@@ -214,7 +214,7 @@ def test_wrong_passwords_are_held_up_on_every_gateway_and_nobody_is_locked_out(b
     log = beside.log.read_text()
     assert f'"address": "{office}"' in log
     assert PASSWORD not in log
-    assert browser.cookies[DEVICE_COOKIE] not in log
+    assert browser.cookies[DEVICE.name] not in log
 
 
 def test_what_one_gateway_counted_the_other_knows(system: System, beside: Gateway, person: Person) -> None:

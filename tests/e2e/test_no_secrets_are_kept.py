@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from chassis.settings import SERVICES
 from deploy.local.processes import PROCESSES
 from deploy.local.system import System
-from gateway.security import COOKIE, DEVICE_COOKIE
+from gateway.cookies import DEVICE, SESSION
 from tests.collector import Collector
 from tests.team import PASSWORD, client, hire, new_failed_message, new_guideline, new_labels, new_project, owner_of
 from tests.team import stored_assets as new_assets
@@ -35,8 +35,8 @@ def secrets(system: System) -> Iterator[dict[str, str]]:
         principal = browser.post("/auth/login", json=right).raise_for_status().json()
         used |= {
             "csrf": principal["csrf_token"],
-            "device": browser.cookies[DEVICE_COOKIE],
-            "cookie": browser.cookies[COOKIE],
+            "device": browser.cookies[DEVICE.name],
+            "cookie": browser.cookies[SESSION.name],
         }
         browser.headers["X-CSRF-Token"] = used["csrf"]
         change = {"current_password": PASSWORD, "new_password": used["password"]}

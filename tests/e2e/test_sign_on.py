@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 from deploy.local.system import System
-from gateway.security import COOKIE
+from gateway.cookies import SESSION
 from tests.beside import Gateway, gateway_beside
 from tests.e2e.support import eventually
 from tests.identity_provider import Provider, go_to
@@ -88,7 +88,7 @@ def refused(response: httpx.Response, status: int, code: str, **more: object) ->
     told = response.json()
     assert (response.status_code, told["code"]) == (status, code), response.text
     assert {name: told[name] for name in more} == more
-    assert COOKIE not in response.cookies
+    assert SESSION.name not in response.cookies
 
 
 def changed(url: str, **query: str | None) -> str:

@@ -10,7 +10,7 @@ import httpx
 
 from deploy.local.state import REPOSITORY
 from deploy.local.system import System
-from gateway.security import COOKIE
+from gateway.cookies import SESSION
 from tests.team import PASSWORD, Person, client, hire, new_project, owner_of, sign_in
 
 PATIENCE = 30.0
@@ -40,7 +40,7 @@ def test_a_session_lasts_until_it_is_ended(system: System) -> None:
         kept = dict(session.cookies)
         csrf = {"X-CSRF-Token": answer.json()["csrf_token"]}
         assert session.post("/auth/logout", headers=csrf).status_code == 204
-        assert COOKIE not in session.cookies  # the device stays known
+        assert SESSION.name not in session.cookies  # the device stays known
         refused(
             session.get("/me", headers={"Cookie": "; ".join(f"{k}={v}" for k, v in kept.items())}),
             401,

@@ -11,6 +11,7 @@ from werkzeug.test import TestResponse
 from chassis.settings import Settings
 from contracts.errors import Problem
 from contracts.rpc import Request
+from contracts.rpc.members import Login, Session
 from gateway.app import create_app
 from gateway.security import Security
 from gateway.state import build
@@ -20,14 +21,19 @@ ELSEWHERE = "https://tools.example.org"
 
 
 class Members:
-    """Knows every token that begins with a name; the rest is nobody's."""
+    """Knows every secret that begins with a name; the rest is nobody's. Signs everybody in, and remembers what `device`
+    they showed."""
 
     def __init__(self) -> None:
         self.people: dict[str, Any] = {}
         self.asked = 0
+        self.device: str | None = None
 
     def __call__(self, question: Request[Any], _: float | None = None) -> Any:
         self.asked += 1
+        if isinstance(question, Login):
+            self.device = question.device_secret
+            return Session(secret="ann-1", principal=principal(), device_secret="device-1")
         secret: str = question.secret  # type: ignore[attr-defined]
         name, _, number = secret.partition("-")
         if not number:
@@ -42,7 +48,8 @@ def browser(**given: Any) -> tuple[FlaskClient, Members]:
     members = Members()
     security = Security(members, settings)  # type: ignore[arg-type]
     security.listening(True)
-    return create_app(dataclasses.replace(build(settings), security=security)).test_client(), members
+    parts = dataclasses.replace(build(settings), security=security, calls=members)  # type: ignore[arg-type]
+    return create_app(parts).test_client(use_cookies=False), members
 
 
 def me(client: FlaskClient, secret: str, **how: Any) -> TestResponse:
@@ -68,6 +75,35 @@ def test_every_answer_tells_browsers_to_be_careful(path: str) -> None:
 def test_without_https_browsers_are_not_told_to_insist_on_it() -> None:
     client, _ = browser()
     assert "Strict-Transport-Security" not in client.get("/api/v1/me").headers
+
+
+@pytest.mark.parametrize(("url", "prefix"), [("https://labels.example.org", "__Host-"), ("http://127.0.0.1", "")])
+def test_with_https_cookies_can_only_come_from_this_host(url: str, prefix: str) -> None:
+    client, members = browser(public_url=url)
+    names = [f"{prefix}{name}" for name in ("labelyard_session", "labelyard_device")]
+
+    def sign_in(cookies: str = "") -> TestResponse:
+        body = {"email": "ann@example.org", "password": "right"}
+        return client.post("/api/v1/auth/login", json=body, headers={"Cookie": cookies}, base_url=url)
+
+    said = sign_in().headers.getlist("Set-Cookie")
+    assert [each.partition("=")[0] for each in said] == names
+    for each in said:
+        flags = {flag.strip() for flag in each.split(";")[1:]}
+        assert {"HttpOnly", "SameSite=Lax"} <= flags and not any(flag.startswith("Domain") for flag in flags)
+        assert ("Secure" in flags) == bool(prefix)
+        assert "Path=/" in flags or not prefix
+    sign_in(f"{names[1]}=device-1")
+    assert members.device == "device-1"
+    other = "" if prefix else "__Host-"
+    sign_in(f"{other}labelyard_device=device-1")
+    assert members.device is None
+
+    def asked_with(cookie: str) -> int:
+        return client.get("/api/v1/me", headers={"Cookie": cookie}, base_url=url).status_code
+
+    assert asked_with(f"{names[0]}=ann-1") == 200
+    assert asked_with(f"{other}labelyard_session=ann-1") == 401  # as a neighbour could plant one
 
 
 def test_the_documents_page_has_no_script_of_its_own() -> None:
