@@ -38,6 +38,7 @@ from contracts.events import (
     SnapshotCompleted,
     SnapshotFailed,
     SnapshotRequested,
+    TaskDue,
 )
 
 PATH = Path(__file__).with_name("asyncapi.json")
@@ -50,6 +51,7 @@ QUEUES: Final[Mapping[str, tuple[type[EventData], ...]]] = {
     "labels.leaving.v1": (MembershipChanged, PrincipalChanged),
     "labels.verify.v1": (AssetsCompleted,),
     "labels.import.v1": (ImportRequested,),
+    "labels.tasks.v1": (TaskDue,),
     "labels.snapshot.v1": (SnapshotRequested,),
     "analytics.events.v1": (ProjectPurgeRequested,),
     "analytics.projector.v1": (LabelChanged,),

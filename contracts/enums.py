@@ -91,6 +91,58 @@ class LabelAction(StrEnum):
     INITIALIZE = "initialize"
 
 
+class BulkAction(StrEnum):
+    """What can be done with many labels at once: actions of the life table, and tags."""
+
+    SUBMIT = "submit"
+    SKIP = "skip"
+    APPROVE = "approve"
+    REJECT = "reject"
+    REOPEN = "reopen"
+    ASSIGN_LABELER = "assign_labeler"
+    UNASSIGN_LABELER = "unassign_labeler"
+    ASSIGN_REVIEWER = "assign_reviewer"
+    UNASSIGN_REVIEWER = "unassign_reviewer"
+    INITIALIZE = "initialize"
+    ADD_TAGS = "add_tags"
+    REMOVE_TAGS = "remove_tags"
+
+
+class TaskKind(StrEnum):
+    """What a task does with its labels: a bulk action, or what becomes of a tag's labels when that ends."""
+
+    SUBMIT = "submit"
+    SKIP = "skip"
+    APPROVE = "approve"
+    REJECT = "reject"
+    REOPEN = "reopen"
+    ASSIGN_LABELER = "assign_labeler"
+    UNASSIGN_LABELER = "unassign_labeler"
+    ASSIGN_REVIEWER = "assign_reviewer"
+    UNASSIGN_REVIEWER = "unassign_reviewer"
+    INITIALIZE = "initialize"
+    ADD_TAGS = "add_tags"
+    REMOVE_TAGS = "remove_tags"
+    MERGE_TAG = "merge_tag"
+    DELETE_TAG = "delete_tag"
+
+
+class Distribution(StrEnum):
+    """How labels are shared out: each person the same number, or so that what waits for each is levelled."""
+
+    EQUAL = "equal"
+    PROPORTIONAL = "proportional"
+
+
+class LabelOrder(StrEnum):
+    """Which labels come first where not all are taken, and are shared out first."""
+
+    OLDEST = "oldest"
+    NEWEST = "newest"
+    DATA_KEY = "data_key"
+    RANDOM = "random"
+
+
 class IssueState(StrEnum):
     """Whether something about a label is still to be talked about."""
 

@@ -226,6 +226,16 @@ class TaskChanged(EventData):
     total: int | None = None
 
 
+class TaskDue(EventData):
+    """The next part of a bulk task is to be done; the labels worker does it."""
+
+    type = "labels.task.due.v1"
+    order = True
+
+    project_id: UUID
+    task_id: UUID
+
+
 class SnapshotRequested(EventData):
     """Exports needs the labels of a project that a filter selects, frozen as part objects."""
 

@@ -362,6 +362,16 @@ class CommentBody(Strict):
     comment: Comment | None = None
 
 
+class TasksQuery(PageQuery):
+    state: JobState | None = None
+
+
+class MergeTagBody(Strict):
+    """`into`: the tag that stays."""
+
+    into: UUID
+
+
 class IssuesQuery(PageQuery):
     state: IssueState | None = None
 

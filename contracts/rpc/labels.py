@@ -3,10 +3,23 @@
 from typing import Annotated, Any, Final, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from contracts.body import Body, Name
-from contracts.enums import AssetState, ImportFormat, IssueState, JobState, LabelAction, OnError, Review, Status
+from contracts.enums import (
+    AssetState,
+    BulkAction,
+    Distribution,
+    ImportFormat,
+    IssueState,
+    JobState,
+    LabelAction,
+    LabelOrder,
+    OnError,
+    Review,
+    Status,
+    TaskKind,
+)
 from contracts.events import LabelState
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import Card, Permission, Role
@@ -301,6 +314,138 @@ class LabelFilter(Strict):
     updated_since: AskedTime | None = None
 
 
+SELECTED_IDS_MAX: Final = 10_000
+"""Labels that a selection can name one by one."""
+
+ASSIGNING: Final = frozenset({BulkAction.ASSIGN_LABELER, BulkAction.ASSIGN_REVIEWER})
+TAGGING: Final = frozenset({BulkAction.ADD_TAGS, BulkAction.REMOVE_TAGS})
+
+
+class Selection(Strict):
+    """Labels by `ids`, or by a `filter`; of these the first `limit` in `order`."""
+
+    ids: tuple[UUID, ...] | None = Field(default=None, min_length=1, max_length=SELECTED_IDS_MAX)
+    filter: LabelFilter | None = None
+    order: LabelOrder = LabelOrder.OLDEST
+    limit: int | None = Field(default=None, ge=1)
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "Selection":
+        if (self.ids is None) == (self.filter is None):
+            raise ValueError("give either ids or a filter")
+        return self
+
+
+class BulkOrder(Strict):
+    """An action over a selection: assigning needs `users`, who are given the labels by turns; tagging needs `tags`,
+    by id; rejecting a `comment`.
+    """
+
+    selection: Selection
+    action: BulkAction
+    users: tuple[UUID, ...] = Field(default=(), max_length=1000)
+    distribution: Distribution = Distribution.EQUAL
+    tags: tuple[UUID, ...] = Field(default=(), max_length=100)
+    comment: str | None = Field(default=None, max_length=10_000)
+
+    @model_validator(mode="after")
+    def _whole(self) -> "BulkOrder":
+        for name, needed in (("users", ASSIGNING), ("tags", TAGGING)):
+            given = getattr(self, name)
+            if bool(given) != (self.action in needed):
+                raise ValueError(f"{self.action} {'takes no' if given else 'needs'} {name}")
+            if len(set(given)) < len(given):
+                raise ValueError(f"{name} has one of them twice")
+        return self
+
+
+class Task(Message):
+    """An action over many labels, running or ended. `done` of `total` labels have been looked at: `changed`,
+    `unchanged` because they were so already, or `skipped`, counted by the code of what refused them too. `given`:
+    labels by the user they were assigned to.
+    """
+
+    id: UUID
+    project_id: UUID
+    action: TaskKind
+    state: JobState
+    done: int = 0
+    total: int | None = None
+    changed: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    skipped_by_code: dict[str, int] = {}
+    given: dict[str, int] = {}
+    created_by: UUID
+    created_at: Time
+    ended_at: Time | None = None
+    failure: str | None = None
+    version: int
+
+
+class TaskPage(Message):
+    """Tasks, newest first."""
+
+    items: tuple[Task, ...]
+    next: str | None = None
+
+
+class SkippedLabel(Message):
+    """A label that a task left as it was, and the stable code and the words of why."""
+
+    label_id: UUID
+    code: str
+    detail: str
+
+
+class SkippedPage(Message):
+    """What a task skipped, by label id."""
+
+    items: tuple[SkippedLabel, ...]
+    next: str | None = None
+
+
+class Share(Message):
+    """What somebody would get: `load` waits for them now, apart from what is selected, `gets` comes to it.
+    `has`: selected labels that are assigned to them already.
+    """
+
+    user_id: UUID
+    load: int
+    has: int
+    gets: int
+
+
+class BulkPreview(Message):
+    """What an action over a selection would meet now. `possible`: labels whose status and review allow it."""
+
+    selected: int
+    possible: int
+    in_progress: int
+    submitted: int
+    skipped: int
+    assigned: int
+    shares: tuple[Share, ...] = ()
+
+
+class Tag(Message):
+    """A name on labels. `labels`: how many carry it."""
+
+    id: UUID
+    project_id: UUID
+    name: str
+    labels: int
+    version: int
+    created_at: Time
+
+
+class TagPage(Message):
+    """Tags by name."""
+
+    items: tuple[Tag, ...]
+    next: str | None = None
+
+
 class ObjectCounts(Message):
     """How many objects there are, by object class id; without those that have none."""
 
@@ -511,6 +656,112 @@ class TakeNext(Command[Label]):
     right = Permission.WORK_ON_LABELS
 
     project_id: UUID
+    actor: Actor
+
+
+class StartTask(Command[Task]):
+    """Act on a selection of labels, each as its life and the actor's role allow; `not_a_member` if somebody who is to
+    be assigned has no fitting role, `not_found` for a tag, `comment_required`.
+    """
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    what: BulkOrder
+    actor: Actor
+
+
+class PreviewTask(Query[BulkPreview]):
+    """What a task would meet now."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    what: BulkOrder
+
+
+class GetTask(Query[Task]):
+    """A task."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    task_id: UUID
+
+
+class ListTasks(Query[TaskPage]):
+    """A project's tasks."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    state: JobState | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class ListSkipped(Query[SkippedPage]):
+    """What a task left as it was."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    task_id: UUID
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class CancelTask(Command[Task]):
+    """End a task before its next part; what it has done stays. One that has ended stays as it is."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    task_id: UUID
+    actor: Actor
+
+
+class ListTags(Query[TagPage]):
+    """A project's tags."""
+
+    right = Permission.READ_LABELS
+
+    project_id: UUID
+    cursor: str | None = None
+    limit: int = Field(default=200, ge=1, le=200)
+
+
+class CreateTag(Command[Tag]):
+    """Make a tag; `name_taken`."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    name: Name
+    actor: Actor
+
+
+class RenameTag(Command[Tag]):
+    """Give a tag another name; `name_taken`, to merge them is another command."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    tag_id: UUID
+    name: Name
+    actor: Actor
+
+
+class EndTag(Command[Task]):
+    """Delete a tag, or with `into` merge it into another: it is gone from the list at once, and a task takes it off
+    the labels that carry it, or puts the other one in its place.
+    """
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    tag_id: UUID
+    into: UUID | None = None
     actor: Actor
 
 

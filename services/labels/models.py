@@ -225,6 +225,85 @@ class IssueComment(Base):
     created_at: Mapped[datetime]
 
 
+class Tag(Base):
+    """A name on labels of a project; `labels` counts those that carry it.
+
+    One that was ended, at `ended_at`, is not seen any more, and a task takes it off its labels. Only tasks put tags on
+    labels and take them off, and they lock the tag first: whoever ends it comes before a part of them, or after.
+    """
+
+    __tablename__ = "tags"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Key)
+    labels: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    version: Mapped[int]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        sa.Index("tags_name", "project_id", "name", unique=True, postgresql_where=sa.text("ended_at IS NULL")),
+    )
+
+
+class Task(Base):
+    """An action over many labels and how far it is.
+
+    `kind` is a `TaskKind`, `order` what was asked for (a `BulkOrder`; of tags, which). `role`: what `created_by` was in
+    the project then. `total` null: not planned yet. `part`: the next of the task's parts.
+    """
+
+    __tablename__ = "tasks"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    order: Mapped[dict[str, Any]]
+    role: Mapped[str]
+    state: Mapped[str]
+    part: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    done: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    total: Mapped[int | None]
+    changed: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    unchanged: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    skipped: Mapped[dict[str, int]] = mapped_column(server_default=sa.text("'{}'"))
+    given: Mapped[dict[str, int]] = mapped_column(server_default=sa.text("'{}'"))
+    failure: Mapped[str | None]
+    version: Mapped[int]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+
+class TaskPart(Base):
+    """Labels that a task has still to do, in one transaction; where they are assigned, each to which of `users`.
+
+    `users` is as long as `labels`. Done parts are deleted.
+    """
+
+    __tablename__ = "task_parts"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    part: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    labels: Mapped[list[UUID]]
+    users: Mapped[list[UUID] | None]
+
+
+class SkippedLabel(Base):
+    """A label that a task left as it was, and why."""
+
+    __tablename__ = "skipped_labels"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    task_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+    code: Mapped[str]
+    detail: Mapped[str]
+
+
 class Upload(Base):
     """A place in the object store where a file for an import is put."""
 

@@ -9,18 +9,19 @@ from sqlalchemy.orm import Session
 from chassis.chunks import chunks
 from chassis.restoring import Kept
 from contracts.enums import AssetState
-from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged
+from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged, TaskDue
+from services.labels.handlers.bulk import tasks
 from services.labels.handlers.changes import state
 from services.labels.handlers.data_library import VERIFIED_AT_ONCE, thumbnail_of
 from services.labels.handlers.imports import UNFINISHED
-from services.labels.models import Asset, Import, Label
+from services.labels.models import Asset, Import, Label, Task
 
 TOLD_AT_ONCE = 1000
 """Labels in one event."""
 
 
 def present(session: Session) -> Iterator[EventData]:
-    """Every label as it is now, and the work that somebody waits for: verification of uploads, and imports."""
+    """Every label as it is now, and the work that somebody waits for: verification of uploads, imports and tasks."""
     labels = session.scalars(sa.select(Label).order_by(Label.project_id, Label.id).execution_options(yield_per=1000))
     for project_id, rows in groupby(labels, key=lambda label: label.project_id):
         for some in chunks(rows, TOLD_AT_ONCE):
@@ -31,6 +32,8 @@ def present(session: Session) -> Iterator[EventData]:
     unfinished = sa.select(Import).where(Import.state.in_(UNFINISHED))
     for row in session.scalars(unfinished.order_by(Import.id)):
         yield ImportRequested(project_id=row.project_id, import_id=row.id)
+    for task in session.scalars(sa.select(Task).where(Task.state.in_(tasks.UNFINISHED)).order_by(Task.id)):
+        yield TaskDue(project_id=task.project_id, task_id=task.id)
 
 
 def objects(session: Session) -> Iterator[Kept]:

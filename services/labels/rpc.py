@@ -9,13 +9,17 @@ from contracts.rpc.labels import (
     ActOnLabel,
     AddLabels,
     AssetPage,
+    BulkPreview,
+    CancelTask,
     CommentOnIssue,
     CompleteAssets,
     CountObjects,
     CreateDataset,
+    CreateTag,
     CreateUpload,
     Dataset,
     DatasetPage,
+    EndTag,
     GetAssets,
     GetHistory,
     GetImport,
@@ -24,6 +28,7 @@ from contracts.rpc.labels import (
     GetLabelStates,
     GetLoads,
     GetStorageQuota,
+    GetTask,
     HistoryPage,
     Import,
     Issue,
@@ -45,21 +50,33 @@ from contracts.rpc.labels import (
     ListLabeledProjects,
     ListLabels,
     ListLabelStates,
+    ListSkipped,
+    ListTags,
+    ListTasks,
     Loads,
     MoveIssue,
     ObjectCounts,
     OpenIssue,
+    PreviewTask,
     ProjectIds,
     Quota,
     RegisterAssets,
     RegisteredAssets,
+    RenameTag,
     SaveBody,
     SetStorageQuota,
+    SkippedPage,
     StartImport,
+    StartTask,
+    Tag,
+    TagPage,
     TakeNext,
+    Task,
+    TaskPage,
     Upload,
 )
-from services.labels.handlers import actions, data_library, imports, issues, labels, states, storage
+from services.labels.handlers import actions, data_library, imports, issues, labels, states, storage, tags
+from services.labels.handlers.bulk import tasks
 
 
 class Labels(Service):
@@ -132,6 +149,46 @@ class Labels(Service):
     @rpc
     def take_next(self, session: Session, request: TakeNext) -> Label:
         return actions.take_next(session, RpcClient.shared(), request)
+
+    @rpc
+    def start_task(self, session: Session, request: StartTask) -> Task:
+        return tasks.start_task(session, RpcClient.shared(), request)
+
+    @rpc
+    def preview_task(self, session: Session, request: PreviewTask) -> BulkPreview:
+        return tasks.preview_task(session, request)
+
+    @rpc
+    def get_task(self, session: Session, request: GetTask) -> Task:
+        return tasks.get_task(session, request.project_id, request.task_id)
+
+    @rpc
+    def list_tasks(self, session: Session, request: ListTasks) -> TaskPage:
+        return tasks.list_tasks(session, request)
+
+    @rpc
+    def list_skipped(self, session: Session, request: ListSkipped) -> SkippedPage:
+        return tasks.list_skipped(session, request)
+
+    @rpc
+    def cancel_task(self, session: Session, request: CancelTask) -> Task:
+        return tasks.cancel_task(session, request)
+
+    @rpc
+    def list_tags(self, session: Session, request: ListTags) -> TagPage:
+        return tags.list_tags(session, request)
+
+    @rpc
+    def create_tag(self, session: Session, request: CreateTag) -> Tag:
+        return tags.create_tag(session, RpcClient.shared(), request)
+
+    @rpc
+    def rename_tag(self, session: Session, request: RenameTag) -> Tag:
+        return tags.rename_tag(session, request)
+
+    @rpc
+    def end_tag(self, session: Session, request: EndTag) -> Task:
+        return tasks.end_tag(session, request)
 
     @rpc
     def open_issue(self, session: Session, request: OpenIssue) -> Issue:

@@ -40,6 +40,7 @@ from tests.team import (
 AGENT = "audit-walk/1.0"
 
 ELSEWHERE: Mapping[str, str] = {
+    "preview_bulk": "changes nothing; tests/service/labels/test_labels_bulk.py",
     "request_password_reset": "takes a mail server; tests/service/members/test_members_resets.py",
 }
 """Operations that change something and are not done here, and why not."""
@@ -92,6 +93,7 @@ def day(system: System, mails: MailServer) -> Day:
         day.watch(person.api, person.id)
     _project(owner, there, str(reviewer.id))
     _labels(owner, labeler, there, day.project_id)
+    _bulk(owner, there)
     day.import_id = _import(owner, there)
     _export(owner, there)
     _operate(system, owner, day.project_id)
@@ -134,6 +136,17 @@ def _labels(owner: Person, labeler: Person, there: str, project_id: str) -> None
     owner.ok("POST", f"{issue}/comments", json={"text": "A cell."})
     owner.ok("POST", f"{issue}:resolve")
     owner.ok("POST", f"{issue}:reopen")
+
+
+def _bulk(owner: Person, there: str) -> None:
+    a, b = (owner.ok("POST", f"{there}/tags", json={"name": name})["id"] for name in ("a", "b"))
+    order = {"selection": {"filter": {}}, "action": "add_tags", "tags": [a]}
+    task = f"{there}/tasks/" + owner.ok("POST", f"{there}/labels:bulk", json=order)["id"]
+    _await(lambda: owner.ok("GET", task)["state"] == "done")
+    owner.ok("DELETE", task)
+    owner.ok("PATCH", f"{there}/tags/{a}", json={"name": "c"})
+    owner.ok("POST", f"{there}/tags/{a}:merge", json={"into": b})
+    owner.ok("DELETE", f"{there}/tags/{b}")
 
 
 def _import(owner: Person, there: str) -> str:

@@ -167,6 +167,8 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "asset_id": assets[0],
         "import_id": started["id"],
         "export_id": export["id"],
+        "tag_id": owner.ok("POST", f"/projects/{project_id}/tags", json={"name": "good"})["id"],
+        "task_id": _task(owner, project_id),
         "name": dataset,
         "invitation_id": _invitation(owner, project_id),
         "session_id": str(uuid4()),
@@ -174,6 +176,13 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "token_id": owner.ok("POST", "/me/tokens", json={"name": "to walk on"})["id"],
     }
     return Ground(project_id, public, values, other_label=labels[1])
+
+
+def _task(owner: Person, project_id: str) -> str:
+    """A task that changes nothing."""
+    order = {"selection": {"filter": {"data_key": "none"}}, "action": "submit"}
+    task_id: str = owner.ok("POST", f"/projects/{project_id}/labels:bulk", json=order)["id"]
+    return task_id
 
 
 def _invitation(owner: Person, project_id: str) -> str:

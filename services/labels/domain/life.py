@@ -155,6 +155,11 @@ def allowed_actions(label: Standing, actor: Actor) -> list[LabelAction]:
     ]
 
 
+def is_possible(action: LabelAction, status: Status, review: Review) -> bool:
+    """Whether there is anybody who may do `action` to a label of that status and review."""
+    return any(line.action is action and (status, review) in line.sources for line in LIFE)
+
+
 def _transition(label: Standing, action: LabelAction) -> Transition | None:
     return next((line for line in LIFE if line.action is action and label.segment in line.sources), None)
 

@@ -1,5 +1,6 @@
 """Acting on one label: the life table, its body, the pool."""
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -18,12 +19,13 @@ from services.labels.handlers import changes, copies
 from services.labels.handlers.labels import to_label, visible
 from services.labels.models import Label as LabelRow
 
-_ASSIGNABLE = {LabelAction.ASSIGN_LABELER: copies.WORKERS, LabelAction.ASSIGN_REVIEWER: copies.REVIEWERS}
+ASSIGNABLE = {LabelAction.ASSIGN_LABELER: copies.WORKERS, LabelAction.ASSIGN_REVIEWER: copies.REVIEWERS}
+"""Who can be given labels, by the action that gives them."""
 
-_OPENING = frozenset({LabelAction.REJECT, LabelAction.REOPEN, LabelAction.INITIALIZE})
+OPENING = frozenset({LabelAction.REJECT, LabelAction.REOPEN, LabelAction.INITIALIZE})
 """Actions after which a label waits for its assignee or reviewer again."""
 
-_EVERYWHERE = frozenset({Role.OWNER, Role.ADMIN})
+EVERYWHERE = frozenset({Role.OWNER, Role.ADMIN})
 """Who works in projects without being a member."""
 
 
@@ -33,15 +35,18 @@ def act(session: Session, owners: Owners, request: ActOnLabel) -> Label:
         raise Problem("validation_failed", "Save a body to edit it.")
     copies.require_project(session, owners, request.project_id)
     now = datetime.now(UTC)
-    if request.action in _ASSIGNABLE:
+    if request.action in ASSIGNABLE:
         # Asking who somebody is may take a while: not under the lock, and not for what is refused anyway.
         _decided(_open(session, request), request, now)
         assert request.user_id is not None
-        roles = _ASSIGNABLE[request.action]
+        roles = ASSIGNABLE[request.action]
         copies.require_role(session, owners, request.project_id, request.user_id, roles)
-    left = _who_has_left(session, request)
+    left: set[UUID] = set()
+    if request.action in OPENING:
+        label = _open(session, request)
+        left = who_has_left(session, request.project_id, (label.assignee, label.reviewer))
     label = _open(session, request, lock=True)
-    moved = _without(left, changes.standing(label), _decided(label, request, now))
+    moved = without(left, changes.standing(label), _decided(label, request, now))
     changes.apply(
         session,
         label,
@@ -72,7 +77,7 @@ def save_body(session: Session, owners: Owners, request: SaveBody) -> Label:
 def take_next(session: Session, owners: Owners, request: TakeNext) -> Label:
     """Assign the oldest label that nobody has to the actor; nobody else gets the same."""
     copies.require_project(session, owners, request.project_id)
-    if request.actor.role not in _EVERYWHERE and copies.has_left(session, request.project_id, request.actor.user_id):
+    if request.actor.role not in EVERYWHERE and copies.has_left(session, request.project_id, request.actor.user_id):
         raise Problem("forbidden", "You are no member of the project any more.")
     label = session.scalars(
         sa.select(LabelRow)
@@ -101,16 +106,13 @@ def _open(session: Session, request: ActOnLabel | SaveBody, *, lock: bool = Fals
     return label
 
 
-def _who_has_left(session: Session, request: ActOnLabel) -> set[UUID]:
-    """Whom an action that opens a label again must not leave it to."""
-    if request.action not in _OPENING:
-        return set()
-    label = _open(session, request)
-    people = sorted({person for person in (label.assignee, label.reviewer) if person is not None})
-    return {person for person in people if copies.has_left(session, request.project_id, person)}
+def who_has_left(session: Session, project_id: UUID, people: Iterable[UUID | None]) -> set[UUID]:
+    """Whom an action that opens labels again must not leave them to, of their assignees and reviewers."""
+    known = sorted({person for person in people if person is not None})
+    return {person for person in known if copies.has_left(session, project_id, person)}
 
 
-def _without(left: set[UUID], was: life.Standing, moved: life.Standing) -> life.Standing:
+def without(left: set[UUID], was: life.Standing, moved: life.Standing) -> life.Standing:
     """`moved`, without those who have left where it waits for them again."""
     if moved.assignee in left and was.status is not Status.IN_PROGRESS and moved.status is Status.IN_PROGRESS:
         moved = life.without(moved, LabelAction.UNASSIGN_LABELER)

@@ -119,6 +119,15 @@ def change(
     return history(label, action=action, actor=actor, comment=comment, before=before, after=after)
 
 
+def retag(
+    label: Label, tags: Sequence[UUID], *, action: str, actor: UUID | None, at: datetime, comment: str | None = None
+) -> dict[str, Any]:
+    """Give a label these tags in memory, as its next version; the line of history, for `write`, comes out."""
+    before, after = ({"tags": [str(tag) for tag in each]} for each in (label.tags, tags))
+    label.tags, label.version, label.updated_at = list(tags), label.version + 1, at
+    return history(label, action=action, actor=actor, comment=comment, before=before, after=after)
+
+
 def bodies(session: Session, labels: Iterable[Label]) -> dict[UUID, dict[str, Any]]:
     """The bodies of these labels of one project that are not empty, by label id."""
     filled = [label for label in labels if label.body_digest is not None]

@@ -86,6 +86,17 @@ def has_left(session: Session, project_id: UUID, user_id: UUID) -> bool:
     return membership is not None and membership.role is None
 
 
+def manages_no_more(session: Session, project_id: UUID, user_id: UUID) -> bool:
+    """Whether somebody who was a project's manager, or an owner or admin, is known not to be either any more."""
+    user = session.get(UserCopy, user_id, populate_existing=True)
+    if user is not None and (not user.active or user.team_role in _TEAM_MANAGERS):
+        return not user.active
+    membership = session.get(MembershipCopy, (project_id, user_id), populate_existing=True)
+    if membership is not None:
+        return membership.role != ProjectRole.MANAGER
+    return user is not None
+
+
 def specification(session: Session, owners: Owners, project_id: UUID, *, ask: bool = False) -> Specification:
     """What is labeled in a project; Problem `not_found` where there is none, `unavailable` if it can't be known.
 

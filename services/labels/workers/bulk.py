@@ -1,8 +1,10 @@
-"""The bulk worker: verifies uploads and runs imports. Each has a queue of its own, so neither waits for the other."""
+"""The bulk worker: verifies uploads, runs imports and tasks. Each has a queue of its own, so none waits for another."""
 
 from chassis.consumer import Subscription
-from contracts.events import AssetsCompleted, ImportRequested
+from contracts.events import AssetsCompleted, ImportRequested, TaskDue
 from services.labels.handlers import imports
+from services.labels.handlers.bulk import tasks
+from services.labels.handlers.bulk.work import run_task
 from services.labels.handlers.importing.work import run_import
 from services.labels.handlers.verification import verify_assets
 
@@ -14,5 +16,13 @@ SUBSCRIPTIONS = (
         prefetch=1,
         own_transactions=True,
         given_up={ImportRequested: imports.give_up},
+    ),
+    Subscription(
+        "labels.tasks.v1",
+        {TaskDue: run_task},
+        prefetch=1,
+        own_transactions=True,
+        given_up={TaskDue: tasks.give_up},
+        threads=2,  # a small one does not wait for a slice of a large one
     ),
 )

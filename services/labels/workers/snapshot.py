@@ -168,14 +168,17 @@ def _in_parts(labels: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes]
 
 
 # The label as formats.native has it, built by the database: fields in the order of the format, those of anything inside
-# in the order of jsonb. Tags are their names in the format; no label has any tags yet.
+# in the order of jsonb. Tags are their names.
 _TIME = """coalesce('"' || to_char(labels.%s, 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') || '"', 'null')"""
+_TAGS = """CASE WHEN labels.tags = '{}' THEN '[]' ELSE coalesce((
+  SELECT json_agg(tags.name ORDER BY tags.name)::text FROM tags
+  WHERE tags.project_id = labels.project_id AND tags.id = ANY (labels.tags) AND tags.ended_at IS NULL), '[]') END"""
 _TEXT = sa.text(
     f"""
 jsonb_array_length(coalesce(label_bodies.body -> 'objects', '[]')),
 '{{"id":"' || labels.id || '","dataset":' || to_json(labels.dataset) || ',"data_key":' || to_json(labels.data_key)
 || ',"image_info":{{"width":' || labels.width || ',"height":' || labels.height || '}},"status":"' || labels.status
-|| '","review":"' || labels.review || '","round":' || labels.round || ',"tags":' || to_json(labels.tags)
+|| '","review":"' || labels.review || '","round":' || labels.round || ',"tags":' || {_TAGS}
 || ',"assignee":' || coalesce('"' || labels.assignee || '"', 'null')
 || ',"created_at":' || {_TIME % "created_at"} || ',"updated_at":' || {_TIME % "updated_at"}
 || ',"submitted_at":' || {_TIME % "submitted_at"} || ',"reviewed_at":' || {_TIME % "reviewed_at"}
