@@ -722,11 +722,12 @@ class CancelTask(Command[Task]):
 
 
 class ListTags(Query[TagPage]):
-    """A project's tags."""
+    """A project's tags. Labels are counted as far as `viewer` sees them."""
 
     right = Permission.READ_LABELS
 
     project_id: UUID
+    viewer: Viewer = Viewer()
     cursor: str | None = None
     limit: int = Field(default=200, ge=1, le=200)
 

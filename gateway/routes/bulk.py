@@ -80,9 +80,10 @@ def cancel_task(asker: Asker, project_id: UUID, task_id: UUID, key: str) -> None
 
 
 @group.route("GET", "/projects/{project_id}/tags", Permission.READ_LABELS)
-def list_tags(project_id: UUID, query: PageQuery) -> TagPage:
-    """Tags by name, and how many labels carry each."""
-    return gateway().calls(ListTags(project_id=project_id, cursor=query.cursor, limit=query.limit))
+def list_tags(asker: Asker, project_id: UUID, query: PageQuery) -> TagPage:
+    """Tags by name, and how many labels carry each, of those that the asker sees."""
+    question = ListTags(project_id=project_id, viewer=asker.viewer, cursor=query.cursor, limit=query.limit)
+    return gateway().calls(question)
 
 
 @group.route("POST", "/projects/{project_id}/tags", Permission.MANAGE_DATA, status=201)

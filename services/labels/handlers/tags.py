@@ -14,6 +14,7 @@ from contracts.errors import Problem
 from contracts.rpc import Owners
 from contracts.rpc.labels import CreateTag, EndTag, ListTags, RenameTag, Tag, TagPage
 from services.labels.handlers import copies
+from services.labels.models import Label
 from services.labels.models import Tag as TagRow
 
 
@@ -24,7 +25,18 @@ def list_tags(session: Session, request: ListTags) -> TagPage:
         query = query.where(TagRow.name > paging.decode(request.cursor, str)[0])
     found = session.scalars(query.order_by(TagRow.name).limit(request.limit + 1))
     rows, following = paging.page(found, request.limit, lambda row: row.name)
-    return TagPage(items=tuple(map(_to_tag, rows)), next=following)
+    items = tuple(map(_to_tag, rows))
+    if request.viewer.only_assignee is not None:
+        own = _counted(session, request.project_id, request.viewer.only_assignee)
+        items = tuple(each.model_copy(update={"labels": own.get(each.id, 0)}) for each in items)
+    return TagPage(items=items, next=following)
+
+
+def _counted(session: Session, project_id: UUID, assignee: UUID) -> dict[UUID, int]:
+    """How many of somebody's labels carry which tag."""
+    theirs = (Label.project_id == project_id, Label.assignee == assignee)
+    tag = sa.select(sa.func.unnest(Label.tags).label("id")).where(*theirs).subquery()
+    return {row[0]: row[1] for row in session.execute(sa.select(tag.c.id, sa.func.count()).group_by(tag.c.id))}
 
 
 def create_tag(session: Session, owners: Owners, request: CreateTag) -> Tag:

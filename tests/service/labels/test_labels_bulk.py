@@ -29,6 +29,7 @@ from contracts.rpc.labels import (
     StartTask,
     Tag,
     Task,
+    Viewer,
 )
 from services.labels.handlers import copies, leaving, tags
 from services.labels.handlers.bulk import planning, tasks, work
@@ -400,7 +401,12 @@ def test_tags_are_put_on_and_taken_off_and_counted(desk: Desk) -> None:
     assert (task.changed, task.unchanged) == (0, 5)
     assert done(desk, BulkAction.REMOVE_TAGS, ids[:2], tags=[odd.id]).changed == 2
     assert listed_tags(desk) == {"good": 5, "odd": 3}
-    assert desk.label(ids[0]).version == 3
+    (person,) = team(desk, 1)
+    done(desk, BulkAction.ASSIGN_LABELER, ids[:3], users=[person])
+    with desk.database.session() as session:
+        request = ListTags(project_id=desk.project_id, viewer=Viewer(only_assignee=person))
+        assert [tag.labels for tag in tags.list_tags(session, request).items] == [3, 1]
+    assert desk.label(ids[0]).version == 4
 
 
 def test_merging_and_deleting_tags_leaves_none_behind(desk: Desk) -> None:
