@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from chassis.settings import SERVICES
 from contracts.audit import AuditEntry
-from contracts.body import Name, SpecificationDraft
+from contracts.body import Name, Point, SpecificationDraft
 from contracts.enums import (
     AssetState,
     DataType,
@@ -27,7 +27,7 @@ from contracts.failed import FailedMessage, FailedState
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TeamRole, TokenScope
 from contracts.rpc.exports import ExportOptions, ShareLink
-from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter, Load
+from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter, Load, Mentions
 from contracts.rpc.members import INVITATION_DAYS, INVITED_FOR, Member, RoleCounts, SearchText
 from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
 
@@ -377,14 +377,41 @@ class IssuesQuery(PageQuery):
 
 
 class IssueBody(Strict):
-    """`object_id`: the object of the label's body that it is about."""
+    """`object_id`: the object of the label's body that it is about; `point`: the place in its image, in pixels.
+    `mentions`: members who are to look.
+    """
 
     text: IssueText
     object_id: UUID | None = None
+    point: Point | None = None
+    mentions: Mentions = ()
 
 
 class IssueCommentBody(Strict):
+    """`mentions`: members who are to look."""
+
     text: IssueText
+    mentions: Mentions = ()
+
+
+class HistoryQuery(PageQuery):
+    """Which actions: of one kind, `by` whom, `since` when."""
+
+    action: str | None = Field(default=None, max_length=100)
+    by: UUID | None = None
+    since: AskedTime | None = None
+
+
+class RestoreBodyBody(Strict):
+    """`version`: the one of the label whose body is to be its body again."""
+
+    version: int = Field(ge=1, le=2**31 - 1)
+
+
+class NextReviewBody(Strict):
+    """`after`: look behind that label, for whoever leaves one for later."""
+
+    after: UUID | None = None
 
 
 class AssignBody(Strict):

@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints, model_validator
 
-from contracts.body import Body, Name
+from contracts.body import Body, Name, Point
 from contracts.enums import (
     AssetState,
     BulkAction,
@@ -24,10 +24,11 @@ from contracts.events import LabelState
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import Card, Permission, Role
 from contracts.rights import Only, Right
-from contracts.rpc import Command, Query
+from contracts.rpc import Command, Nothing, Query
 
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 IssueText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
+Mentions = Annotated[tuple[UUID, ...], Field(max_length=50)]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -176,10 +177,18 @@ class Label(Message):
     reviewed_at: Time | None = None
 
 
+class Editor(Message):
+    """Who says that they are editing a label, and until when: advice, which keeps nobody from saving."""
+
+    user_id: UUID
+    until: Time
+
+
 class LabelWithBody(Label):
-    """A label and what was annotated."""
+    """A label and what was annotated. `editor`: who is at it right now."""
 
     body: Body
+    editor: Editor | None = None
 
 
 class LabelPage(Message):
@@ -209,6 +218,19 @@ class HistoryEntry(Message):
     after: dict[str, Any]
 
 
+class ProjectHistoryEntry(HistoryEntry):
+    """The same, and of which label."""
+
+    label_id: UUID
+
+
+class ProjectHistoryPage(Message):
+    """Actions on a project's labels, newest first."""
+
+    items: tuple[ProjectHistoryEntry, ...]
+    next: str | None = None
+
+
 class HistoryPage(Message):
     """A label's actions, newest first."""
 
@@ -217,11 +239,13 @@ class HistoryPage(Message):
 
 
 class Issue(Message):
-    """A comment thread on a label, or on one object of it. `comments`: how many answered `text`."""
+    """A comment thread on a label, on one object of it, or on a point. `comments`: how many answered `text`."""
 
     id: UUID
     label_id: UUID
     object_id: UUID | None = None
+    point: Point | None = None
+    mentions: tuple[UUID, ...] = ()
     text: str
     state: IssueState
     comments: int
@@ -243,6 +267,7 @@ class IssueComment(Message):
 
     id: UUID
     text: str
+    mentions: tuple[UUID, ...] = ()
     created_by: UUID
     created_at: Time
 
@@ -313,6 +338,9 @@ class LabelFilter(Strict):
     has_open_issues: bool | None = None
     updated_since: AskedTime | None = None
 
+
+EDITING_SECONDS: Final = 60
+"""How long somebody's word that they are editing stands, unless they repeat it."""
 
 SELECTED_IDS_MAX: Final = 10_000
 """Labels that a selection can name one by one."""
@@ -650,6 +678,65 @@ class ActOnLabel(Command[Label]):
         return Permission.MANAGE_DATA if self.action in MANAGED else self.right
 
 
+class GetProjectHistory(Query[ProjectHistoryPage]):
+    """Actions on a project's labels: of one kind, by one person, since then."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    action: str | None = Field(default=None, max_length=100)
+    by: UUID | None = None
+    since: AskedTime | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class RestoreBody(Command[Label]):
+    """Give a label the body that it had at an earlier `version`, as if that were saved now; `gone` where it was not
+    kept.
+    """
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    label_id: UUID
+    version: int
+    expected_version: int
+    actor: Actor
+
+
+class LockLabel(Command[Editor]):
+    """Say that one is editing, for EDITING_SECONDS, or goes on to. Whoever came first is answered: advice only."""
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    label_id: UUID
+    actor: Actor
+
+
+class UnlockLabel(Command[Nothing]):
+    """Say that one is not editing any more; somebody else's word stays."""
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    label_id: UUID
+    actor: Actor
+
+
+class TakeReview(Command[Label]):
+    """Give the actor the next label that waits for their review: one of theirs, or one that has no reviewer and that
+    they did not submit, whose reviewer they become; `not_found` when there is none. `after`: behind that label.
+    """
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    after: UUID | None = None
+    actor: Actor
+
+
 class TakeNext(Command[Label]):
     """Give the actor the next label that nobody has; `not_found` when the pool is empty."""
 
@@ -767,7 +854,9 @@ class EndTag(Command[Task]):
 
 
 class OpenIssue(Command[Issue]):
-    """Begin a thread on a label, or on an object that is in its body (`validation_failed` otherwise)."""
+    """Begin a thread on a label, on an object that is in its body, or on a point of its image, in pixels
+    (`validation_failed` otherwise). `mentions`: members who are to look (`not_a_member` otherwise).
+    """
 
     right = Permission.ISSUES
 
@@ -775,6 +864,8 @@ class OpenIssue(Command[Issue]):
     label_id: UUID
     text: IssueText
     object_id: UUID | None = None
+    point: Point | None = None
+    mentions: Mentions = ()
     actor: Actor
 
 
@@ -799,6 +890,7 @@ class CommentOnIssue(Command[IssueComment]):
     label_id: UUID
     issue_id: UUID
     text: IssueText
+    mentions: Mentions = ()
     actor: Actor
 
 

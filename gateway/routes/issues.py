@@ -48,6 +48,8 @@ def open_issue(asker: Asker, project_id: UUID, label_id: UUID, body: IssueBody, 
         label_id=label_id,
         text=body.text,
         object_id=body.object_id,
+        point=body.point,
+        mentions=body.mentions,
         actor=asker.actor,
         idempotency_key=key,
     )
@@ -92,6 +94,7 @@ def comment_on_issue(
         label_id=label_id,
         issue_id=issue_id,
         text=body.text,
+        mentions=body.mentions,
         actor=asker.actor,
         idempotency_key=key,
     )

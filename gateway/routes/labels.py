@@ -9,20 +9,37 @@ from contracts.permissions import Permission, Scope
 from contracts.rpc.labels import (
     ActOnLabel,
     AddLabels,
+    Editor,
     GetHistory,
     GetLabel,
+    GetProjectHistory,
     HistoryPage,
     Label,
     LabelPage,
     LabelsAdded,
     LabelWithBody,
     ListLabels,
+    LockLabel,
+    ProjectHistoryPage,
+    RestoreBody,
     SaveBody,
     TakeNext,
+    TakeReview,
+    UnlockLabel,
 )
 from gateway.asker import Asker
 from gateway.routing import MIB, Group
-from gateway.schemas import AddLabelsBody, AssignBody, CommentBody, LabelsQuery, PageQuery, UnassignBody
+from gateway.schemas import (
+    AddLabelsBody,
+    AssignBody,
+    CommentBody,
+    HistoryQuery,
+    LabelsQuery,
+    NextReviewBody,
+    PageQuery,
+    RestoreBodyBody,
+    UnassignBody,
+)
 from gateway.state import gateway
 
 group = Group("labels", "Labels and their life")
@@ -59,6 +76,55 @@ def list_labels(asker: Asker, project_id: UUID, query: LabelsQuery) -> LabelPage
 def take_next(asker: Asker, project_id: UUID, key: str) -> Label:
     """Take the next label that nobody has; `not_found` when there is none."""
     return gateway().calls(TakeNext(project_id=project_id, actor=asker.actor, idempotency_key=key))
+
+
+@group.route("POST", "/projects/{project_id}/labels:next-review", Permission.WORK_ON_LABELS, etag=True)
+def take_review(asker: Asker, project_id: UUID, body: NextReviewBody, key: str) -> Label:
+    """The next label that waits for the asker's review; one without a reviewer becomes theirs."""
+    command = TakeReview(project_id=project_id, after=body.after, actor=asker.actor, idempotency_key=key)
+    return gateway().calls(command)
+
+
+@group.route("GET", "/projects/{project_id}/history", Permission.MANAGE_DATA)
+def get_project_history(project_id: UUID, query: HistoryQuery) -> ProjectHistoryPage:
+    """What was done to the project's labels, newest first."""
+    question = GetProjectHistory(
+        project_id=project_id,
+        action=query.action,
+        by=query.by,
+        since=query.since,
+        cursor=query.cursor,
+        limit=query.limit,
+    )
+    return gateway().calls(question)
+
+
+@group.route("PUT", _LABEL + "/lock", Permission.WORK_ON_LABELS)
+def lock_label(asker: Asker, project_id: UUID, label_id: UUID, key: str) -> Editor:
+    """Say for a minute that one is editing; answers who is, which keeps nobody from saving."""
+    return gateway().calls(LockLabel(project_id=project_id, label_id=label_id, actor=asker.actor, idempotency_key=key))
+
+
+@group.route("DELETE", _LABEL + "/lock", Permission.WORK_ON_LABELS)
+def unlock_label(asker: Asker, project_id: UUID, label_id: UUID, key: str) -> None:
+    """Say that one is not editing any more."""
+    gateway().calls(UnlockLabel(project_id=project_id, label_id=label_id, actor=asker.actor, idempotency_key=key))
+
+
+@group.route("POST", _LABEL + ":restore-body", Permission.WORK_ON_LABELS, etag=True)
+def restore_body(
+    asker: Asker, project_id: UUID, label_id: UUID, body: RestoreBodyBody, if_match: int, key: str
+) -> Label:
+    """Save the body of an earlier version again."""
+    command = RestoreBody(
+        project_id=project_id,
+        label_id=label_id,
+        version=body.version,
+        expected_version=if_match,
+        actor=asker.actor,
+        idempotency_key=key,
+    )
+    return gateway().calls(command)
 
 
 @group.route("GET", _LABEL, Permission.READ_LABELS, etag=True)

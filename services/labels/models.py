@@ -176,6 +176,28 @@ class LabelBody(Base):
     body: Mapped[dict[str, Any]]
 
 
+class PastBody(Base):
+    """A body that a label had, by its digest, to go back to. An empty one has none, and needs no row."""
+
+    __tablename__ = "past_bodies"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(primary_key=True)
+    body: Mapped[dict[str, Any]]
+
+
+class EditLock(Base):
+    """Who says that they are editing a label, and until when. It keeps nobody from saving."""
+
+    __tablename__ = "edit_locks"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_id: Mapped[UUID]
+    until: Mapped[datetime]
+
+
 class LabelHistory(Base):
     """One action on a label: the version it led to, and what it changed."""
 
@@ -191,6 +213,8 @@ class LabelHistory(Base):
     before: Mapped[dict[str, Any]]
     after: Mapped[dict[str, Any]]
 
+    __table_args__ = (sa.Index("label_history_at", "project_id", "at", "label_id", "version"),)
+
 
 class Issue(Base):
     """A comment thread on a label; `comments` counts the answers. `labels.open_issues` counts the open ones."""
@@ -201,6 +225,9 @@ class Issue(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     label_id: Mapped[UUID]
     object_id: Mapped[UUID | None]
+    x: Mapped[float | None]  # pixels, with y
+    y: Mapped[float | None]
+    mentions: Mapped[list[UUID]] = mapped_column(server_default=sa.text("'{}'"))
     text: Mapped[str]
     state: Mapped[str]
     comments: Mapped[int] = mapped_column(server_default=sa.text("0"))
@@ -221,6 +248,7 @@ class IssueComment(Base):
     issue_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     text: Mapped[str]
+    mentions: Mapped[list[UUID]] = mapped_column(server_default=sa.text("'{}'"))
     created_by: Mapped[UUID]
     created_at: Mapped[datetime]
 

@@ -5,6 +5,7 @@ from sqlalchemy.orm import Session
 from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
 from chassis.rpc.server import Service, rpc
+from contracts.rpc import Nothing
 from contracts.rpc.labels import (
     ActOnLabel,
     AddLabels,
@@ -19,6 +20,7 @@ from contracts.rpc.labels import (
     CreateUpload,
     Dataset,
     DatasetPage,
+    Editor,
     EndTag,
     GetAssets,
     GetHistory,
@@ -27,6 +29,7 @@ from contracts.rpc.labels import (
     GetLabelCards,
     GetLabelStates,
     GetLoads,
+    GetProjectHistory,
     GetStorageQuota,
     GetTask,
     HistoryPage,
@@ -54,15 +57,18 @@ from contracts.rpc.labels import (
     ListTags,
     ListTasks,
     Loads,
+    LockLabel,
     MoveIssue,
     ObjectCounts,
     OpenIssue,
     PreviewTask,
+    ProjectHistoryPage,
     ProjectIds,
     Quota,
     RegisterAssets,
     RegisteredAssets,
     RenameTag,
+    RestoreBody,
     SaveBody,
     SetStorageQuota,
     SkippedPage,
@@ -71,11 +77,13 @@ from contracts.rpc.labels import (
     Tag,
     TagPage,
     TakeNext,
+    TakeReview,
     Task,
     TaskPage,
+    UnlockLabel,
     Upload,
 )
-from services.labels.handlers import actions, data_library, imports, issues, labels, states, storage, tags
+from services.labels.handlers import actions, data_library, editing, imports, issues, labels, states, storage, tags
 from services.labels.handlers.bulk import tasks
 
 
@@ -145,6 +153,26 @@ class Labels(Service):
     @rpc
     def act_on_label(self, session: Session, request: ActOnLabel) -> Label:
         return actions.act(session, RpcClient.shared(), request)
+
+    @rpc
+    def take_review(self, session: Session, request: TakeReview) -> Label:
+        return actions.take_review(session, RpcClient.shared(), request)
+
+    @rpc
+    def restore_body(self, session: Session, request: RestoreBody) -> Label:
+        return actions.restore_body(session, RpcClient.shared(), request)
+
+    @rpc
+    def lock_label(self, session: Session, request: LockLabel) -> Editor:
+        return editing.lock(session, request)
+
+    @rpc
+    def unlock_label(self, session: Session, request: UnlockLabel) -> Nothing:
+        return editing.unlock(session, request)
+
+    @rpc
+    def get_project_history(self, session: Session, request: GetProjectHistory) -> ProjectHistoryPage:
+        return labels.get_project_history(session, request)
 
     @rpc
     def take_next(self, session: Session, request: TakeNext) -> Label:

@@ -125,10 +125,14 @@ def _labels(owner: Person, labeler: Person, there: str, project_id: str) -> None
     taken = labeler.ok("POST", f"{there}/labels:next")
     assert label.endswith(taken["id"])
     version = {"If-Match": f'"{taken["version"]}"'}
-    labeler.ok("PUT", f"{label}/body", json={"objects": []}, headers=version)
+    labeler.ok("PUT", f"{label}/lock")
+    saved = labeler.ok("PUT", f"{label}/body", json={"objects": []}, headers=version)["version"]
+    labeler.ok("DELETE", f"{label}/lock")
+    labeler.ok("POST", f"{label}:restore-body", json={"version": 1}, headers={"If-Match": f'"{saved}"'})
     labeler.ok("POST", f"{label}:submit", json={})
     owner.ok("POST", f"{label}:reject", json={"comment": "Look again."})
     labeler.ok("POST", f"{label}:skip", json={})
+    owner.ok("POST", f"{there}/labels:next-review", json={})
     owner.ok("POST", f"{label}:approve", json={})
     owner.ok("POST", f"{label}:reopen", json={})
     owner.ok("POST", f"{label}:initialize")

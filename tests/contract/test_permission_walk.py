@@ -450,6 +450,7 @@ BODIES: dict[str, Any] = {
     "reject": {"comment": "because"},
     "assign": {"user_id": str(uuid4())},
     "rename_export": {"name": "mine now"},
+    "restore_body": {"version": 1},
     "rename_tag": {"name": "mine now"},
     "merge_tag": {"into": str(uuid4())},
     "change_member": {"role": "manager"},

@@ -27,6 +27,7 @@ OTHERWISE = {
     "login": "needs the right password: tests/service/gateway/test_gateway_sign_in.py",
     "change_password": "needs the right password: tests/e2e/test_accounts.py",
     "complete_password_reset": "needs the mailed secret: tests/e2e/test_password_reset.py",
+    "take_review": "needs a label that waits for it: tests/contract/test_audit_walk.py",
     "merge_tag": "ends the tag: tests/contract/test_audit_walk.py",
     "unshare_export": "needs a link that stands: tests/service/gateway/test_gateway_shared.py",
     "accept_invitation": "needs the mailed secret: tests/contract/test_audit_walk.py",

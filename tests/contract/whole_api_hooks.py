@@ -22,6 +22,7 @@ _home = _ground["home"]
 _GOOD_BODIES: dict[str, Any] = {
     "add_labels": {"assets": [_home["asset_id"]]},
     "assign": {"user_id": _home["user_id"]},
+    "restore_body": {"version": 1},
     "bulk_labels": {"selection": {"ids": [_home["label_id"]]}, "action": "unassign_reviewer"},
     "preview_bulk": {"selection": {"filter": {}}, "action": "submit"},
     "complete_assets": {"ids": [_home["asset_id"]], "wait": 0},

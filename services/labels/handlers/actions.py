@@ -1,21 +1,23 @@
 """Acting on one label: the life table, its body, the pool."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 import sqlalchemy as sa
+from pydantic_core import to_json
 from sqlalchemy.orm import Session
 
 from contracts.body import Body
 from contracts.enums import LabelAction, Review, Status
 from contracts.errors import Problem
-from contracts.permissions import Role
+from contracts.permissions import MANAGERS, Role
 from contracts.rpc import Owners
-from contracts.rpc.labels import ActOnLabel, Actor, Label, SaveBody, TakeNext, Viewer
+from contracts.rpc.labels import ActOnLabel, Actor, Label, RestoreBody, SaveBody, TakeNext, TakeReview, Viewer
 from services.labels.domain import life
 from services.labels.domain.bodies import checked_body
-from services.labels.handlers import changes, copies
+from services.labels.handlers import changes, copies, editing
 from services.labels.handlers.labels import to_label, visible
 from services.labels.models import Label as LabelRow
 
@@ -24,6 +26,12 @@ ASSIGNABLE = {LabelAction.ASSIGN_LABELER: copies.WORKERS, LabelAction.ASSIGN_REV
 
 OPENING = frozenset({LabelAction.REJECT, LabelAction.REOPEN, LabelAction.INITIALIZE})
 """Actions after which a label waits for its assignee or reviewer again."""
+
+SHOWN_BYTES = 1_000_000
+"""JSON of the two bodies that a conflict shows, at most; of larger ones it tells the versions only."""
+
+REVIEWING = frozenset({Role.REVIEWER}) | MANAGERS
+"""Who reviews."""
 
 EVERYWHERE = frozenset({Role.OWNER, Role.ADMIN})
 """Who works in projects without being a member."""
@@ -60,7 +68,7 @@ def act(session: Session, owners: Owners, request: ActOnLabel) -> Label:
     return to_label(label, eyes(request.actor))
 
 
-def save_body(session: Session, owners: Owners, request: SaveBody) -> Label:
+def save_body(session: Session, owners: Owners, request: SaveBody, comment: str | None = None) -> Label:
     """Replace a label's body."""
     label = _open(session, request)
     life.decide(changes.standing(label), LabelAction.EDIT_BODY, request.actor, at=datetime.now(UTC))
@@ -69,9 +77,66 @@ def save_body(session: Session, owners: Owners, request: SaveBody) -> Label:
     now = datetime.now(UTC)
     moved = life.decide(changes.standing(label), LabelAction.EDIT_BODY, request.actor, at=now)
     changes.apply(
-        session, label, moved, action=LabelAction.EDIT_BODY.value, actor=request.actor.user_id, at=now, body=body
+        session,
+        label,
+        moved,
+        action=LabelAction.EDIT_BODY.value,
+        actor=request.actor.user_id,
+        at=now,
+        comment=comment,
+        body=body,
     )
     return to_label(label, eyes(request.actor))
+
+
+def restore_body(session: Session, owners: Owners, request: RestoreBody) -> Label:
+    """Save an earlier body again; Problem `not_found` for a version that was not, `gone`."""
+    label = _open(session, request)
+    life.decide(changes.standing(label), LabelAction.EDIT_BODY, request.actor, at=datetime.now(UTC))
+    if not 1 <= request.version <= label.version:
+        raise Problem("not_found", f"The label had no version {request.version}.")
+    body = editing.body_at(session, label, request.version)
+    if body is None:
+        raise Problem("gone", f"The body of version {request.version} was not kept.")
+    again = SaveBody(
+        project_id=request.project_id,
+        label_id=request.label_id,
+        expected_version=request.expected_version,
+        body=Body.model_validate(body),
+        actor=request.actor,
+    )
+    return save_body(session, owners, again, comment=f"as in version {request.version}")
+
+
+def take_review(session: Session, owners: Owners, request: TakeReview) -> Label:
+    """The next label that waits for the actor's review; nobody else gets the same."""
+    copies.require_project(session, owners, request.project_id)
+    actor, now = request.actor, datetime.now(UTC)
+    if actor.role not in REVIEWING:
+        raise Problem("forbidden", "Reviewing is up to others.")
+    if actor.role not in EVERYWHERE and copies.has_left(session, request.project_id, actor.user_id):
+        raise Problem("forbidden", "You are no member of the project any more.")
+    waiting = (
+        sa.select(LabelRow)
+        .where(LabelRow.project_id == request.project_id, LabelRow.review == Review.PENDING_REVIEW)
+        .where(LabelRow.status.in_((Status.SUBMITTED, Status.SKIPPED)))
+        .order_by(LabelRow.id)
+        .limit(1)
+    )
+    if request.after is not None:
+        waiting = waiting.where(LabelRow.id > request.after)
+    if actor.role is Role.REVIEWER:
+        waiting = waiting.where(LabelRow.submitter.is_distinct_from(actor.user_id))
+    mine = session.scalars(waiting.where(LabelRow.reviewer == actor.user_id)).one_or_none()
+    if mine is not None:
+        return to_label(mine, Viewer())
+    free = waiting.where(LabelRow.reviewer.is_(None)).with_for_update(skip_locked=True)
+    label = session.scalars(free).one_or_none()
+    if label is None:
+        raise Problem("not_found", "No label waits for your review.")
+    moved = replace(changes.standing(label), reviewer=actor.user_id)
+    changes.apply(session, label, moved, action="take_review", actor=actor.user_id, at=now)
+    return to_label(label, Viewer())
 
 
 def take_next(session: Session, owners: Owners, request: TakeNext) -> Label:
@@ -98,12 +163,30 @@ def take_next(session: Session, owners: Owners, request: TakeNext) -> Label:
     return to_label(label, Viewer())
 
 
-def _open(session: Session, request: ActOnLabel | SaveBody, *, lock: bool = False) -> LabelRow:
+def _open(session: Session, request: ActOnLabel | SaveBody | RestoreBody, *, lock: bool = False) -> LabelRow:
     """The label that somebody wants to change, at the version that they expect."""
     label = visible(session, request.project_id, request.label_id, eyes(request.actor), lock=lock)
     if request.expected_version is not None and request.expected_version != label.version:
-        raise Problem("stale_version", f"The label is at version {label.version}.", version=label.version)
+        raise _conflict(session, label, request.expected_version, eyes(request.actor))
     return label
+
+
+def _conflict(session: Session, label: LabelRow, expected: int, viewer: Viewer) -> Problem:
+    """With the label as it was read, as far as that was kept, and as it is now: what the loser needs to merge."""
+    bodies = {
+        version: editing.body_at(session, label, version) if version <= label.version else None
+        for version in (expected, label.version)
+    }
+    size = sum(len(to_json(body)) for body in bodies.values())
+    shown = {version: body if size <= SHOWN_BYTES else None for version, body in bodies.items()}
+    present = to_label(label, viewer).model_dump(mode="json")
+    return Problem(
+        "stale_version",
+        f"The label is at version {label.version}.",
+        version=label.version,
+        expected={"version": expected, "body": shown[expected]},
+        present={**present, "body": shown[label.version]},
+    )
 
 
 def who_has_left(session: Session, project_id: UUID, people: Iterable[UUID | None]) -> set[UUID]:

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 from sqlalchemy.orm import Session
 
 from chassis import audit, outbox
@@ -18,7 +18,7 @@ from contracts.enums import Review, Status
 from contracts.events import LabelChanged, LabelState
 from services.labels.domain.bodies import chosen_options, count_objects
 from services.labels.domain.life import Standing
-from services.labels.models import Label, LabelBody, LabelHistory
+from services.labels.models import Label, LabelBody, LabelHistory, PastBody
 
 EMPTY = Body()
 
@@ -144,6 +144,7 @@ def write(session: Session, lines: Sequence[dict[str, Any]], new_bodies: Sequenc
     session.flush()
     if lines:
         session.execute(insert(LabelHistory), lines)
+    _keep_past(session, lines)
     rows = [
         {"project_id": label.project_id, "label_id": label.id, "body": body.plain}
         for label, body in new_bodies
@@ -160,6 +161,27 @@ def write(session: Session, lines: Sequence[dict[str, Any]], new_bodies: Sequenc
                 LabelBody.project_id == emptied[0].project_id, LabelBody.label_id.in_([label.id for label in emptied])
             )
         )
+
+
+def _keep_past(session: Session, lines: Sequence[dict[str, Any]]) -> None:
+    """Keep the bodies that the labels of these lines have stored yet, before others take their place."""
+    past = [(line["label_id"], line["before"]["body"]["digest"]) for line in lines if "body" in line["before"]]
+    past = [(label_id, digest) for label_id, digest in past if digest is not None]
+    if not past:
+        return
+    ids, digests = (list(each) for each in zip(*past, strict=True))
+    replaced = (
+        sa.func.unnest(sa.cast(ids, ARRAY(sa.Uuid)), sa.cast(digests, ARRAY(sa.Text)))
+        .table_valued("label_id", "digest")
+        .render_derived()
+    )
+    kept = (
+        sa.select(LabelBody.project_id, LabelBody.label_id, replaced.c.digest, LabelBody.body)
+        .join(replaced, replaced.c.label_id == LabelBody.label_id)
+        .where(LabelBody.project_id == lines[0]["project_id"])
+    )
+    columns = ["project_id", "label_id", "digest", "body"]
+    session.execute(insert(PastBody).from_select(columns, kept).on_conflict_do_nothing())
 
 
 def history(

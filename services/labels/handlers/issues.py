@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from chassis import audit, paging
 from chassis.ids import new_id
+from contracts.body import Point
 from contracts.enums import IssueState
 from contracts.errors import Problem
 from contracts.rpc import Owners
@@ -40,12 +41,18 @@ def open_issue(session: Session, owners: Owners, request: OpenIssue) -> Issue:
     label = _changing(session, owners, request)
     if request.object_id is not None and not _has_object(session, label, request.object_id):
         raise Problem("validation_failed", f"The label has no object {request.object_id}.")
+    point = request.point
+    if point is not None and not (0 <= point.x <= label.width and 0 <= point.y <= label.height):
+        raise Problem("validation_failed", f"The point is outside the image of {label.width} by {label.height} pixels.")
     now = datetime.now(UTC)
     row = IssueRow(
         project_id=request.project_id,
         id=new_id(),
         label_id=label.id,
         object_id=request.object_id,
+        x=None if point is None else point.x,
+        y=None if point is None else point.y,
+        mentions=list(request.mentions),
         text=request.text,
         state=IssueState.OPEN,
         comments=0,
@@ -80,6 +87,7 @@ def comment_on_issue(session: Session, owners: Owners, request: CommentOnIssue) 
         issue_id=issue.id,
         id=new_id(),
         text=request.text,
+        mentions=list(request.mentions),
         created_by=request.actor.user_id,
         created_at=datetime.now(UTC),
     )
@@ -117,6 +125,8 @@ def list_comments(session: Session, request: ListIssueComments) -> IssueCommentP
 def _changing(session: Session, owners: Owners, request: OpenIssue | MoveIssue | CommentOnIssue) -> Label:
     """The label, locked: of two changes to its threads, the second counts from what the first one left."""
     copies.require_project(session, owners, request.project_id)
+    for user_id in () if isinstance(request, MoveIssue) else sorted({*request.mentions}):
+        copies.require_role(session, owners, request.project_id, user_id, copies.WORKERS)
     return visible(session, request.project_id, request.label_id, eyes(request.actor), lock=True)
 
 
@@ -162,6 +172,8 @@ def _to_issue(row: IssueRow) -> Issue:
         id=row.id,
         label_id=row.label_id,
         object_id=row.object_id,
+        point=None if row.x is None or row.y is None else Point(x=row.x, y=row.y),
+        mentions=tuple(row.mentions),
         text=row.text,
         state=IssueState(row.state),
         comments=row.comments,
@@ -173,4 +185,10 @@ def _to_issue(row: IssueRow) -> Issue:
 
 
 def _to_comment(row: CommentRow) -> IssueComment:
-    return IssueComment(id=row.id, text=row.text, created_by=row.created_by, created_at=row.created_at)
+    return IssueComment(
+        id=row.id,
+        text=row.text,
+        mentions=tuple(row.mentions),
+        created_by=row.created_by,
+        created_at=row.created_at,
+    )

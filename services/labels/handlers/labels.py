@@ -20,7 +20,9 @@ from contracts.events import LabelChanged, LabelState
 from contracts.rpc import Owners
 from contracts.rpc.labels import (
     AddLabels,
+    Editor,
     GetHistory,
+    GetProjectHistory,
     HistoryEntry,
     HistoryPage,
     Label,
@@ -31,6 +33,8 @@ from contracts.rpc.labels import (
     LabelWithBody,
     ListLabels,
     ObjectCounts,
+    ProjectHistoryEntry,
+    ProjectHistoryPage,
     Viewer,
 )
 from services.labels.domain import life
@@ -38,8 +42,8 @@ from services.labels.handlers import copies, storage
 from services.labels.handlers.data_library import find_dataset
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Dataset as DatasetRow
+from services.labels.models import EditLock, LabelBody, LabelHistory
 from services.labels.models import Label as LabelRow
-from services.labels.models import LabelBody, LabelHistory
 
 MADE_AT_ONCE = 1000
 """Labels made by one statement and told of in one event."""
@@ -210,7 +214,16 @@ def get_label(session: Session, project_id: UUID, label_id: UUID, viewer: Viewer
     body = session.scalars(
         sa.select(LabelBody.body).where(LabelBody.project_id == project_id, LabelBody.label_id == label_id)
     ).one_or_none()
-    return LabelWithBody(**dict(to_label(row, viewer)), body=Body.model_validate(body or {}))
+    editor = None if viewer.anonymous else _editor(session, project_id, label_id)
+    return LabelWithBody(**dict(to_label(row, viewer)), body=Body.model_validate(body or {}), editor=editor)
+
+
+def _editor(session: Session, project_id: UUID, label_id: UUID) -> Editor | None:
+    """Who says that they are editing a label."""
+    row = session.get(EditLock, (project_id, label_id), populate_existing=True)
+    if row is None or row.until < datetime.now(UTC):
+        return None
+    return Editor(user_id=row.user_id, until=row.until)
 
 
 def get_history(session: Session, request: GetHistory) -> HistoryPage:
@@ -224,6 +237,27 @@ def get_history(session: Session, request: GetHistory) -> HistoryPage:
     found = session.scalars(query.order_by(LabelHistory.version.desc()).limit(request.limit + 1))
     rows, following = paging.page(found, request.limit, lambda row: row.version)
     return HistoryPage(items=tuple(_to_entry(row, request.viewer) for row in rows), next=following)
+
+
+def get_project_history(session: Session, request: GetProjectHistory) -> ProjectHistoryPage:
+    """Actions on a project's labels, newest first."""
+    key = (LabelHistory.at, LabelHistory.label_id, LabelHistory.version)
+    query = sa.select(LabelHistory).where(LabelHistory.project_id == request.project_id)
+    if request.action is not None:
+        query = query.where(LabelHistory.action == request.action)
+    if request.by is not None:
+        query = query.where(LabelHistory.actor == request.by)
+    if request.since is not None:
+        query = query.where(LabelHistory.at >= request.since)
+    if request.cursor:
+        query = query.where(sa.tuple_(*key) < paging.decode(request.cursor, datetime.fromisoformat, UUID, int))
+    rows = session.scalars(query.order_by(*(each.desc() for each in key)).limit(request.limit + 1)).all()
+    items = tuple(
+        ProjectHistoryEntry(**dict(_to_entry(row, Viewer())), label_id=row.label_id) for row in rows[: request.limit]
+    )
+    more = len(rows) > request.limit
+    following = paging.encode(items[-1].at.isoformat(), items[-1].label_id, items[-1].version) if more else None
+    return ProjectHistoryPage(items=items, next=following)
 
 
 def get_cards(session: Session, project_id: UUID) -> LabelQuick:
