@@ -7,6 +7,7 @@ from uuid import UUID
 import pytest
 
 from chassis.ids import new_id
+from contracts.body import Point
 from contracts.enums import IssueState, LabelAction
 from contracts.errors import Problem
 from contracts.events import ProjectDeleted
@@ -191,3 +192,23 @@ def test_a_deleted_project_has_none(desk: Desk) -> None:
     del desk.owners.projects[desk.project_id]
     with pytest.raises(Problem, match="not_found"):
         opened(desk, label_id)
+
+
+def test_a_thread_points_at_a_place_and_at_people(desk: Desk) -> None:
+    (label_id,) = desk.labels(1)
+    member = new_id()
+    desk.owners.add_member(desk.project_id, member, ProjectRole.LABELER)
+    issue = opened(desk, label_id, point=Point(x=100, y=0.5), mentions=(member,))
+    assert (issue.point, issue.mentions) == (Point(x=100, y=0.5), (member,))
+    assert listed(desk, label_id) == [issue]
+    request = CommentOnIssue(
+        project_id=desk.project_id, label_id=label_id, issue_id=issue.id, text="?", mentions=(member,), actor=MANAGER
+    )
+    with desk.database.session() as session:
+        assert issues.comment_on_issue(session, desk.owners, request).mentions == (member,)
+    for place in (Point(x=-1, y=0), Point(x=0, y=81)):
+        with pytest.raises(Problem, match="validation_failed"):
+            opened(desk, label_id, point=place)
+    with pytest.raises(Problem, match="not_a_member"):
+        opened(desk, label_id, mentions=(new_id(),))
+    assert desk.label(label_id).open_issues == 1
