@@ -46,9 +46,12 @@ from .types import (
     Quota,
     QuotaKind,
     RegisteredAsset,
+    Selection,
     Session,
     ShareLink,
     Status,
+    Tag,
+    Task,
     TeamRole,
     Token,
     TokenScope,
@@ -499,6 +502,49 @@ class Labelyard:
         """Take the next label that nobody has; refused (404) when there is none."""
         label: Label = self.post(f"/projects/{project_id}/labels:next")
         return label
+
+    def take_review(self, project_id: str, after: str | None = None) -> Label:
+        """Take the next label that waits for your review; refused (404) when there is none."""
+        label: Label = self.post(
+            f"/projects/{project_id}/labels:next-review", {} if after is None else {"after": after}
+        )
+        return label
+
+    # --- Many labels --------------------------------------------------------------------------------
+
+    def bulk(self, project_id: str, selection: Selection, action: str, **more: Any) -> Task:
+        """Start an action over a selection; `more`: users, distribution, tags, comment, as the action takes them."""
+        body = {"selection": selection, "action": action, **more}
+        task: Task = self.post(f"/projects/{project_id}/labels:bulk", body)
+        return task
+
+    def preview(self, project_id: str, selection: Selection, action: str, **more: Any) -> dict[str, Any]:
+        """What `bulk` would meet, and who would be given how many."""
+        body = {"selection": selection, "action": action, **more}
+        found: dict[str, Any] = self.post(f"/projects/{project_id}/labels:preview", body)
+        return found
+
+    def task(self, project_id: str, task_id: str) -> Task:
+        """How far a task is."""
+        task: Task = self.get(f"/projects/{project_id}/tasks/{task_id}")
+        return task
+
+    def skipped(self, project_id: str, task_id: str) -> Iterator[dict[str, Any]]:
+        """What a task left as it was, and why."""
+        return self.pages(f"/projects/{project_id}/tasks/{task_id}/skipped")
+
+    def cancel_task(self, project_id: str, task_id: str) -> None:
+        """End a task before its next part."""
+        self.delete(f"/projects/{project_id}/tasks/{task_id}")
+
+    def tags(self, project_id: str) -> Iterator[Tag]:
+        """A project's tags, and how many labels carry each."""
+        return self.pages(f"/projects/{project_id}/tags")
+
+    def create_tag(self, project_id: str, name: str) -> Tag:
+        """Make a tag."""
+        tag: Tag = self.post(f"/projects/{project_id}/tags", {"name": name})
+        return tag
 
     def history(self, project_id: str, label_id: str) -> Iterator[dict[str, Any]]:
         """What was done to a label, newest first."""

@@ -464,6 +464,41 @@ class LabelFilter(TypedDict, total=False):
     updated_since: str
 
 
+class Selection(TypedDict, total=False):
+    """Labels by `ids` or by a `filter`; of these the first `limit` in `order`."""
+
+    ids: list[str]
+    filter: LabelFilter
+    order: Literal["oldest", "newest", "data_key", "random"]
+    limit: int
+
+
+class Task(TypedDict):
+    """An action over many labels; `given`: labels by the user they were assigned to."""
+
+    id: str
+    project_id: str
+    action: str
+    state: JobState
+    done: int
+    total: NotRequired[int | None]
+    changed: int
+    unchanged: int
+    skipped: int
+    skipped_by_code: dict[str, int]
+    given: dict[str, int]
+    failure: NotRequired[str | None]
+
+
+class Tag(TypedDict):
+    """A name on labels; `labels`: how many carry it."""
+
+    id: str
+    project_id: str
+    name: str
+    labels: int
+
+
 class Card(TypedDict):
     """A card of the overview: its data, or why it could not be had."""
 
