@@ -79,8 +79,10 @@ def export_audit(asker: Asker, query: AuditFilter) -> Response:
 
 @group.route("GET", "/admin/audit/export.csv", Permission.OPERATE, media_type="text/csv")
 def export_audit_csv(asker: Asker, query: AuditFilter) -> Response:
-    """The same as CSV with a head line; `before` and `after` are JSON. What a spreadsheet would compute has a `'`
-    before it."""
+    """The same as CSV with a head line; `before` and `after` are JSON.
+
+    What a spreadsheet would compute has a `'` before it.
+    """
     entries = _all(asker, query)
     lines = chain([_line(COLUMNS)], (_line(_cells(entry)) for entry in entries))
     return _file(lines, "text/csv", "audit.csv")

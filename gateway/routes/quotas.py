@@ -37,7 +37,6 @@ def get_storage_quota(project_id: UUID) -> Quota:
 
 @group.route("PUT", _STORAGE, Permission.OPERATE)
 def set_storage_quota(asker: Asker, project_id: UUID, body: QuotaBody, key: str) -> Quota:
-    """Say how many bytes the images of the project's labels may have. A limit below what there is only refuses new
-    labels."""
+    """Say how many bytes the project's images may have. A limit below what there is only refuses new labels."""
     command = SetStorageQuota(project_id=project_id, limit=body.limit, actor=asker.user_id, idempotency_key=key)
     return gateway().calls(command)

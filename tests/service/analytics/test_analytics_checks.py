@@ -260,7 +260,7 @@ def test_label_rows_that_were_changed_by_hand_are_named_and_mended(work: Work) -
     work.assert_consistent(project_id)
 
 
-@pytest.mark.parametrize("seed", [random.randrange(10**9)])
+@pytest.mark.parametrize("seed", [random.randrange(10**9)], ids=["any"])
 def test_whatever_is_done_by_hand_a_rebuild_mends(work: Work, seed: int) -> None:
     chance = random.Random(seed)
     people, classes = [new_id(), new_id()], [str(new_id()), str(new_id())]
@@ -350,7 +350,7 @@ def test_an_event_that_comes_after_its_label_was_rebuilt_changes_nothing(work: W
 # --- (b) while writers go on ---
 
 
-@pytest.mark.parametrize("seed", [random.randrange(10**9)])
+@pytest.mark.parametrize("seed", [random.randrange(10**9)], ids=["any"])
 @pytest.mark.parametrize("harm", ["none", "labels", "counters"])
 def test_nobody_sees_a_wrong_figure_because_of_a_rebuild(work: Work, seed: int, harm: str) -> None:
     """A watcher samples all the time. Labels are only added and submitted, so right figures only ever rise."""

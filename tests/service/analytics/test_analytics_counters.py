@@ -140,7 +140,7 @@ def test_several_projects_come_in_the_order_asked(database: Database) -> None:
     assert [item.total for item in own.items] == [2, 0, 0, 1]
 
 
-@pytest.mark.parametrize("seed", [random.randrange(10**9)])
+@pytest.mark.parametrize("seed", [random.randrange(10**9)], ids=["any"])
 def test_projectors_side_by_side_come_to_the_recount(database: Database, seed: int) -> None:
     """Four of them on the same two hot projects, everything out of order, and every event handled by two."""
     chance = random.Random(seed)
