@@ -184,6 +184,9 @@ def _day(team: Team, recorder: Recorder, tmp_path: Path) -> dict[str, Any]:
     upload = manager.upload_annotations(team.id, tmp_path / "coco.json")
     dataset = manager.label(team.id, first)["dataset"]
     done = manager.await_import(manager.start_import(team.id, upload, "coco", dataset))
+    tag = manager.create_tag(team.id, "seen")
+    task = manager.bulk(team.id, {"filter": {}}, "add_tags", tags=[tag["id"]])
+    eventually(lambda: _hold(manager.task(team.id, task["id"])["state"] == "done", "the task does not end"))
     kept = manager.await_export(manager.create_export(team.id, name="kept"))
     gone = manager.await_export(manager.create_export(team.id, name="gone"))
     manager.delete(f"/projects/{team.id}/exports/{gone['id']}")
@@ -201,7 +204,7 @@ def _day(team: Team, recorder: Recorder, tmp_path: Path) -> dict[str, Any]:
     ]
     labeler.api.act(team.id, rest[0], "submit")  # so that what was told before is old
     found = {"import": done["id"], "export": kept, "others": others, "folder": tmp_path, "dataset": dataset}
-    return {**found, "checks": checks}
+    return {**found, "checks": checks, "task": task["id"]}
 
 
 def _state(team: Team, day: dict[str, Any]) -> dict[str, Any]:
@@ -228,6 +231,8 @@ def _state(team: Team, day: dict[str, Any]) -> dict[str, Any]:
         "file": target.read_bytes(),
         "guidelines": list(api.guidelines(team.id)),
         "import": api.import_(team.id, day["import"]),
+        "task": api.task(team.id, day["task"]),
+        "tags": list(api.tags(team.id)),
         "checks": [api.counter_check(each) for each in day["checks"]],
         "assets": list(api.assets(day["dataset"])),
         "seen by the labeler": [each["id"] for each in team.people["lena"].api.labels(team.id)],
