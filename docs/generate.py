@@ -202,7 +202,7 @@ def _taken(each: FieldInfo) -> str:
         number = "a whole number" if kind is int else "a number"
         over = "" if low is None else f" from {low:,}" if "ge" in limits else f" above {low:,}"
         return number + over + ("" if high is None else f" to {high:,}")
-    return "text"
+    return "true, false" if kind is bool else "text"
 
 
 def commands() -> str:
