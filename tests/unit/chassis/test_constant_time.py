@@ -32,6 +32,7 @@ ALLOWED = {
     ): _CONTENT,
     ("services/labels/handlers/data_library.py", "draft.sha256 not in (None, asset.sha256)"): _CONTENT,
     ("services/labels/handlers/importing/work.py", "body.digest == label.body_digest"): _CONTENT,
+    ("services/labels/handlers/editing.py", "digest == label.body_digest"): _CONTENT,
     ("services/members/handlers/sessions.py", "UserRow.password_hash == user.password_hash"): _UNCHANGED,
     ("services/members/handlers/invitations.py", "user.password_hash != password_hash"): _UNCHANGED,
 }
