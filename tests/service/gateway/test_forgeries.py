@@ -284,7 +284,7 @@ def test_a_service_trusts_no_id_of_another_project(system: System, ground: Groun
     project_id = new_project(owner)
     more = {"project_id": project_id, "actor": {"user_id": owner.id, "role": "owner"}, "viewer": {}, "body": {}}
     more |= {"expected_version": 1, "action": "submit", "text": "mine", "state": "resolved", "name": "mine"}
-    more |= {"variant": "content", "format": "coco", "dataset": "any"}
+    more |= {"variant": "content", "format": "coco", "dataset": "any", "version": 1}
     claims = Claims(
         user_id=UUID(owner.id), team_role=TeamRole.OWNER, project_id=UUID(project_id), role=Role.OWNER, agent="test"
     )
