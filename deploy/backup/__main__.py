@@ -106,7 +106,7 @@ def verify(read: float, within: float) -> bool:
     """Compare counters with labels, and objects with the rows that promise them; whether all is well."""
     counters = verification.differing_counters(within)
     promised, missing = verification.differing_objects(ObjectStore.shared(), read)
-    backlogs = verification.backlogs()
+    backlogs = verification.backlogs(within)
     _say(f"counters: {_told(counters)}")
     _say(f"{promised} objects: {_told(missing)}")
     for backlog in backlogs:
@@ -150,7 +150,9 @@ def main() -> int:
     verifying.add_argument(
         "--read", type=float, default=10, metavar="PERCENT", help="of objects to compare the SHA-256 too (default: 10)"
     )
-    verifying.add_argument("--within", type=float, default=60, help="seconds until counters must agree (default: 60)")
+    verifying.add_argument(
+        "--within", type=float, default=60, help="seconds until counters agree and no message is failed (default: 60)"
+    )
     arguments = parser.parse_args()
     try:
         if arguments.local:

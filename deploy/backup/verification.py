@@ -63,8 +63,19 @@ class Backlog:
     failed: int
 
 
-def backlogs() -> list[Backlog]:
-    """Outbox and failed messages of every service."""
+def backlogs(within: float) -> list[Backlog]:
+    """Outbox and failed messages of every service.
+
+    A handler that found its neighbour not up yet has failed, and is tried again of itself: failed messages are looked
+    at again until there are none, or `within` seconds are over.
+    """
+    until = time.monotonic() + within
+    while any(backlog.failed for backlog in (found := _backlogs())) and time.monotonic() < until:
+        time.sleep(1)
+    return found
+
+
+def _backlogs() -> list[Backlog]:
     found = []
     for service in SERVICES:
         with Database.of(service).session() as session:
