@@ -70,8 +70,10 @@ def backlogs(within: float) -> list[Backlog]:
     at again until there are none, or `within` seconds are over.
     """
     until = time.monotonic() + within
-    while any(backlog.failed for backlog in (found := _backlogs())) and time.monotonic() < until:
+    found = _backlogs()
+    while any(backlog.failed for backlog in found) and time.monotonic() < until:
         time.sleep(1)
+        found = _backlogs()
     return found
 
 
