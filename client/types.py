@@ -453,15 +453,36 @@ class CounterCheck(TypedDict):
 
 
 class LabelFilter(TypedDict, total=False):
-    """Which labels: several values of one field: any of them; several fields: all of them."""
+    """Which labels: several values of one field: any of them; several fields: all of them.
+
+    `where` says what the others can't: a tree of and, or, not and conditions (docs/users/labels.md).
+    """
 
     status: list[Status]
     review: list[Review]
+    round: list[int]
     assignee: list[str]
+    has_assignee: bool
+    reviewer: list[str]
+    has_reviewer: bool
+    tag: list[str]
+    has_tags: bool
     dataset: str
     data_key: str
+    object_class: list[str]
+    annotation_type: list[str]
+    answer: list[str]
     has_open_issues: bool
+    has_resolved_issues: bool
+    created_since: str
+    created_until: str
     updated_since: str
+    updated_until: str
+    submitted_since: str
+    submitted_until: str
+    reviewed_since: str
+    reviewed_until: str
+    where: dict[str, Any]
 
 
 class Selection(TypedDict, total=False):

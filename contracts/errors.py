@@ -39,6 +39,8 @@ CODES: Final[Mapping[str, tuple[int, str]]] = {
     "too_large": (413, "The request is larger than allowed"),
     "unsupported_media_type": (415, "Send the body as application/json"),
     "validation_failed": (422, "The request does not fit its schema"),
+    "bad_filter": (422, "The filter is not valid"),
+    "filter_too_large": (422, "The filter is too deep, or has too many parts"),
     "bad_geometry": (422, "An object's geometry is not valid in this image"),
     "unknown_class": (422, "The project has no such object class"),
     "unknown_category": (422, "The project has no such image category or answer"),

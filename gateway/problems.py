@@ -6,7 +6,7 @@ from typing import Any
 from flask import Flask, Response
 from gunicorn.http.errors import ParseException
 from pydantic import BaseModel, Field, ValidationError
-from pydantic_core import to_json
+from pydantic_core import ErrorDetails, to_json
 from werkzeug.exceptions import HTTPException
 
 from chassis import context
@@ -14,6 +14,7 @@ from chassis.context import correlation_id
 from chassis.logs import get_logger
 from contracts import errors
 from contracts.errors import CODES, Problem
+from contracts.filters import MARK
 
 log = get_logger()
 
@@ -36,9 +37,10 @@ _CODE_OF_STATUS = {
 
 
 class Fault(BaseModel):
-    """One fault of a request: where (`body.items.0.size`), which kind, and what is wrong."""
+    """One fault of a request: where (`body.items.0.size`, and as a JSON pointer into it), which kind, what is wrong."""
 
     place: str
+    pointer: str
     kind: str
     detail: str
 
@@ -86,13 +88,30 @@ def unread(app: Flask, code: str) -> bytes:
 
 
 def invalid(part: str, error: ValidationError) -> Problem:
-    """The refusal of a request whose `part` (body, query) does not fit its schema; names every place."""
-    faults = [
-        Fault(place=".".join([part, *map(str, fault["loc"])]), kind=fault["type"], detail=fault["msg"]).model_dump()
-        for fault in error.errors(include_url=False, include_input=False, include_context=False)
-    ]
-    first = faults[0]
-    return Problem("validation_failed", f"{first['place']}: {first['detail']}", errors=faults)
+    """The refusal of a request whose `part` (body, query) does not fit its schema; names every place.
+
+    Where a filter is at fault (contracts.filters), `pointer` is the first node that is.
+    """
+    found = error.errors(include_url=False, include_input=False)
+    deeper = {fault["loc"][:length] for fault in found for length in range(len(fault["loc"]))}
+    found = [fault for fault in found if fault["type"] != "too_short" or fault["loc"] not in deeper]
+    faults = [_fault(part, fault) for fault in found]
+    said, first = f"{faults[0].place}: {faults[0].detail}", found[0]
+    code = "validation_failed"
+    extra: dict[str, Any] = {"errors": [fault.model_dump() for fault in faults]}
+    if first["type"] == "filter_too_large":
+        code, extra["pointer"] = "filter_too_large", faults[0].pointer
+    elif any(str(step).startswith(MARK) for step in first["loc"]) or first["type"] == "filter_node":
+        code = "filter_too_large" if first["type"] == "too_long" else "bad_filter"
+        extra["pointer"] = faults[0].pointer
+    return Problem(code, said, **extra)
+
+
+def _fault(part: str, fault: ErrorDetails) -> Fault:
+    steps = [str(step) for step in fault["loc"] if not str(step).startswith(MARK)]
+    pointer = "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)
+    pointer += fault.get("ctx", {}).get("at", "")
+    return Fault(place=".".join([part, *steps]), pointer=pointer, kind=fault["type"], detail=fault["msg"])
 
 
 def register(app: Flask) -> None:

@@ -18,7 +18,6 @@ from contracts.enums import (
     IssueState,
     JobState,
     OnError,
-    Review,
     Status,
     UserState,
     Visibility,
@@ -27,7 +26,7 @@ from contracts.failed import FailedMessage, FailedState
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TeamRole, TokenScope
 from contracts.rpc.exports import ExportOptions, ShareLink
-from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter, Load, Mentions
+from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter, Load, Mentions, PlainFilter
 from contracts.rpc.members import INVITATION_DAYS, INVITED_FOR, Member, RoleCounts, SearchText
 from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
 
@@ -341,21 +340,13 @@ class ImportBody(Strict):
     create_classes: bool = False
 
 
-class LabelsQuery(PageQuery):
+class LabelsQuery(PageQuery, PlainFilter):
     """Which labels. Several values of one field: any of them; several fields: all of them."""
-
-    status: tuple[Status, ...] | None = Field(default=None, max_length=3)
-    review: tuple[Review, ...] | None = Field(default=None, max_length=4)
-    assignee: tuple[UUID, ...] | None = Field(default=None, max_length=100)
-    dataset: str | None = Field(default=None, max_length=200)
-    data_key: str | None = Field(default=None, max_length=1000)
-    has_open_issues: bool | None = None
-    updated_since: AskedTime | None = None
 
     @property
     def filter(self) -> LabelFilter:
         """The same, for the labels service."""
-        return LabelFilter(**self.model_dump(exclude={"cursor", "limit"}))
+        return LabelFilter(**self.model_dump(include={*PlainFilter.model_fields}))
 
 
 class CommentBody(Strict):

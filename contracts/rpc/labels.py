@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints, model_validator
 
 from contracts.body import Body, Name, Point
 from contracts.enums import (
+    AnnotationType,
     AssetState,
     BulkAction,
     Distribution,
@@ -21,6 +22,7 @@ from contracts.enums import (
     TaskKind,
 )
 from contracts.events import LabelState
+from contracts.filters import Figure, Where, names_people
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import Card, Permission, Role
 from contracts.rights import Only, Right
@@ -327,16 +329,47 @@ class Import(Message):
     version: int = 1
 
 
-class LabelFilter(Strict):
-    """Which labels. Several values of one field: any of them; several fields: all of them."""
+class PlainFilter(Strict):
+    """Which labels. Several values of one field: any of them; several fields: all of them.
+
+    `since` is at that moment or later, `until` before it.
+    """
 
     status: tuple[Status, ...] | None = Field(default=None, max_length=3)
     review: tuple[Review, ...] | None = Field(default=None, max_length=4)
+    round: tuple[Figure, ...] | None = Field(default=None, max_length=100)
     assignee: tuple[UUID, ...] | None = Field(default=None, max_length=100)
+    has_assignee: bool | None = None
+    reviewer: tuple[UUID, ...] | None = Field(default=None, max_length=100)
+    has_reviewer: bool | None = None
+    tag: tuple[UUID, ...] | None = Field(default=None, max_length=100)
+    has_tags: bool | None = None
     dataset: str | None = Field(default=None, max_length=200)
     data_key: str | None = Field(default=None, max_length=1000)  # contains
+    object_class: tuple[UUID, ...] | None = Field(default=None, max_length=100)
+    annotation_type: tuple[AnnotationType, ...] | None = Field(default=None, max_length=len(AnnotationType))
+    answer: tuple[UUID, ...] | None = Field(default=None, max_length=100)  # options of image categories
     has_open_issues: bool | None = None
+    has_resolved_issues: bool | None = None
+    created_since: AskedTime | None = None
+    created_until: AskedTime | None = None
     updated_since: AskedTime | None = None
+    updated_until: AskedTime | None = None
+    submitted_since: AskedTime | None = None
+    submitted_until: AskedTime | None = None
+    reviewed_since: AskedTime | None = None
+    reviewed_until: AskedTime | None = None
+
+
+class LabelFilter(PlainFilter):
+    """Which labels, also what plain fields can't say: where there is a `where` (contracts.filters), both must hold."""
+
+    where: Where | None = None
+
+    def names_people(self) -> bool:
+        """Whether it asks for anybody's part in the work, which visitors are not told."""
+        flat = (self.assignee, self.has_assignee, self.reviewer, self.has_reviewer)
+        return any(each is not None for each in flat) or (self.where is not None and names_people(self.where))
 
 
 EDITING_SECONDS: Final = 60

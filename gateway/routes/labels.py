@@ -64,10 +64,11 @@ def add_labels(asker: Asker, project_id: UUID, body: AddLabelsBody, key: str) ->
 @group.route("GET", "/projects/{project_id}/labels", Permission.READ_LABELS)
 def list_labels(asker: Asker, project_id: UUID, query: LabelsQuery) -> LabelPage:
     """Labels, newest first."""
-    if query.assignee is not None and asker.scope is Scope.ANONYMOUS:
+    chosen = query.filter
+    if chosen.names_people() and asker.scope is Scope.ANONYMOUS:
         raise Problem("forbidden", "Visitors are not told about people.")
     question = ListLabels(
-        project_id=project_id, filter=query.filter, viewer=asker.viewer, cursor=query.cursor, limit=query.limit
+        project_id=project_id, filter=chosen, viewer=asker.viewer, cursor=query.cursor, limit=query.limit
     )
     return gateway().calls(question)
 

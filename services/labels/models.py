@@ -91,6 +91,10 @@ class Label(Base):
     `dataset`, `data_key`, `width` and `height` are copies of the asset's, which no longer change once it is
     stored. `objects` counts objects by class id, `categories` are the chosen options by category id.
     `body_digest`: SHA-256 of the body in canonical JSON, null while it is empty.
+
+    What filters look for is beside that in a form that indexes take, and only triggers write it: `object_count`,
+    `class_ids` (the keys of `objects`), `answers` (categories and options that are in `categories`) and
+    `resolved_issues` (counted from the table of issues).
     """
 
     __tablename__ = "labels"
@@ -113,6 +117,10 @@ class Label(Base):
     open_issues: Mapped[int] = mapped_column(server_default=sa.text("0"))
     objects: Mapped[dict[str, int]] = mapped_column(server_default=sa.text("'{}'"))
     categories: Mapped[dict[str, list[str]]] = mapped_column(server_default=sa.text("'{}'"))
+    object_count: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    class_ids: Mapped[list[UUID]] = mapped_column(server_default=sa.text("'{}'"))
+    answers: Mapped[list[UUID]] = mapped_column(server_default=sa.text("'{}'"))
+    resolved_issues: Mapped[int] = mapped_column(server_default=sa.text("0"))
     body_digest: Mapped[str | None]
     version: Mapped[int]
     created_at: Mapped[datetime]

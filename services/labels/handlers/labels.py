@@ -26,7 +26,6 @@ from contracts.rpc.labels import (
     HistoryEntry,
     HistoryPage,
     Label,
-    LabelFilter,
     LabelPage,
     LabelQuick,
     LabelsAdded,
@@ -40,6 +39,7 @@ from contracts.rpc.labels import (
 from services.labels.domain import life
 from services.labels.handlers import copies, storage
 from services.labels.handlers.data_library import find_dataset
+from services.labels.handlers.selection import selected
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Dataset as DatasetRow
 from services.labels.models import EditLock, LabelBody, LabelHistory
@@ -197,7 +197,7 @@ def _label_ids(session: Session, project_id: UUID, assets: Sequence[UUID]) -> tu
 
 def list_labels(session: Session, request: ListLabels) -> LabelPage:
     """A project's labels, newest first."""
-    if request.viewer.anonymous and request.filter.assignee is not None:
+    if request.viewer.anonymous and request.filter.names_people():
         raise Problem("forbidden", "Visitors do not see who works on what.")
     query = sa.select(LabelRow).where(*selected(request.project_id, request.filter, request.viewer))
     if request.cursor:
@@ -271,29 +271,6 @@ def count_objects(session: Session, project_id: UUID, class_ids: Sequence[UUID])
     """How many objects of these classes a project's labels have."""
     rows = session.execute(_COUNT_OBJECTS, {"project": project_id, "classes": [str(each) for each in class_ids]})
     return ObjectCounts(objects={row.class_id: row.objects for row in rows})
-
-
-def selected(project_id: UUID, chosen: LabelFilter, viewer: Viewer) -> list[sa.ColumnElement[bool]]:
-    """The conditions of a filter, as far as `viewer` sees."""
-    conditions = [LabelRow.project_id == project_id]
-    for column, values in (
-        (LabelRow.status, chosen.status),
-        (LabelRow.review, chosen.review),
-        (LabelRow.assignee, chosen.assignee),
-    ):
-        if values is not None:
-            conditions.append(column.in_(values))
-    if viewer.only_assignee is not None:
-        conditions.append(LabelRow.assignee == viewer.only_assignee)
-    if chosen.dataset is not None:
-        conditions.append(LabelRow.dataset == chosen.dataset)
-    if chosen.data_key is not None:
-        conditions.append(LabelRow.data_key.contains(chosen.data_key, autoescape=True))
-    if chosen.has_open_issues is not None:
-        conditions.append((LabelRow.open_issues > 0) == chosen.has_open_issues)
-    if chosen.updated_since is not None:
-        conditions.append(LabelRow.updated_at >= chosen.updated_since)
-    return conditions
 
 
 def to_label(row: LabelRow, viewer: Viewer) -> Label:

@@ -30,7 +30,7 @@ from contracts.rpc.labels import LabelFilter, Viewer
 from contracts.snapshots import Manifest, Part
 from formats import native
 from services.labels.handlers import copies
-from services.labels.handlers.labels import selected
+from services.labels.handlers.selection import selected
 from services.labels.models import Label, LabelBody, ProjectCopy
 
 PART_BYTES = 8 * 1024 * 1024

@@ -14,7 +14,7 @@ from contracts.enums import BulkAction, Distribution, LabelAction, LabelOrder, R
 from contracts.rpc.labels import ASSIGNING, BulkOrder, BulkPreview, Selection, Share, Viewer
 from services.labels.domain import life
 from services.labels.domain.sharing import recipients
-from services.labels.handlers.labels import selected
+from services.labels.handlers.selection import selected
 from services.labels.models import Label, TaskPart
 from services.labels.models import Task as TaskRow
 
