@@ -109,10 +109,10 @@ class ObjectsFilter(Strict):
     """How many objects it has: of a class, of an annotation type, or at all."""
 
     field: Literal["objects"]
-    op: Comparison
-    value: Figure
     class_id: UUID | None = None
     annotation_type: AnnotationType | None = None
+    op: Comparison
+    value: Figure
 
     def model_post_init(self, _: Any) -> None:
         """Objects are counted by one thing at a time."""
