@@ -62,7 +62,7 @@ class Subscription:
         prefetch: how many deliveries one consumer holds.
         batch: largest batch; 0: one by one.
         after_commit: called with what a transaction has handled, after its commit.
-        threads: how many consumers of it a process has, each on a thread of its own.
+        threads: how many consumers of it a process has, each on a thread of its own, or what tells that.
         given_up: event type -> `handler(session, data)` for a message that is not tried any more by itself: it ends
             what would wait for that for ever. It may come again, and after a success that could not be told.
     """
@@ -74,7 +74,7 @@ class Subscription:
     own_transactions: bool = False
     after_commit: Callable[[list[Any]], None] | None = field(default=None)
     given_up: Mapping[type[EventData], Handler] = field(default_factory=dict)
-    threads: int = 1
+    threads: int | Callable[[], int] = 1
 
     @property
     def service(self) -> str:
@@ -174,7 +174,8 @@ class EventConsumer:
                 if received:
                     batch = _next_batch(received, size)
                     try:
-                        self._handle(batch)
+                        with metrics.busy.at_work(self.subscription.queue):
+                            self._handle(batch)
                         channel.basic_ack(batch[-1].delivery_tag, multiple=True)
                     except failed.NoRoom:
                         if len(batch) > 1:  # up to the one that finds no room

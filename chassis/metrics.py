@@ -4,7 +4,15 @@ Import this before eventlet patches the process: the locks inside are then the o
 thread and greenlets can share.
 """
 
-from prometheus_client import Counter, Gauge, Histogram
+import threading
+import time
+from collections import Counter as Tally
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.registry import Collector
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
 
@@ -56,3 +64,56 @@ distrusted = Counter(
 streams = Gauge("labelyard_live_streams", "Live streams that are open.")
 ready = Gauge("labelyard_ready", "Whether the process is ready: 1, or 0 as /readyz then says.")
 dependency_up = Gauge("labelyard_dependency_up", "Whether what the process depends on is there.", ["dependency"])
+
+
+class Busy(Collector):
+    """How long the threads of consumers have been at work, those that are at it now included: its rate, by the number
+    of threads, is how busy they are. A part may take longer than it is between two looks.
+    """
+
+    def __init__(self) -> None:
+        self._threads: Tally[str] = Tally()
+        self._seconds: dict[str, float] = {}
+        self._since: dict[object, tuple[str, float]] = {}
+        self._lock = threading.Lock()
+
+    def threads(self, queue: str, number: int) -> None:
+        """So many threads take from this queue."""
+        self._threads[queue] += number
+        self._seconds.setdefault(queue, 0.0)
+
+    @contextmanager
+    def at_work(self, queue: str) -> Iterator[None]:
+        """One of them works while inside."""
+        mark, began = object(), time.monotonic()
+        with self._lock:
+            self._since[mark] = queue, began
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._seconds[queue] = self._seconds.get(queue, 0.0) + time.monotonic() - began
+                del self._since[mark]
+
+    def collect(self) -> Iterator[Metric]:
+        """As Prometheus asks for it."""
+        with self._lock:
+            seconds, now = dict(self._seconds), time.monotonic()
+            for queue, began in self._since.values():
+                seconds[queue] = seconds.get(queue, 0.0) + now - began
+        work = CounterMetricFamily(
+            "labelyard_consumer_busy_seconds", "Time that consumers of a queue were at work.", labels=["queue"]
+        )
+        there = GaugeMetricFamily(
+            "labelyard_consumer_threads", "Consumers of a queue that this process has.", labels=["queue"]
+        )
+        for queue, total in seconds.items():
+            work.add_metric([queue], total)
+        for queue, number in self._threads.items():
+            there.add_metric([queue], number)
+        yield work
+        yield there
+
+
+busy = Busy()
+REGISTRY.register(busy)

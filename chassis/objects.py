@@ -50,11 +50,12 @@ class Readable(Protocol):
 
 @dataclass(frozen=True)
 class Range:
-    """`length` bytes of an object, from `offset` on."""
+    """`length` bytes of an object, from `offset` on. With an `etag`, only of the object that has it."""
 
     key: str
     offset: int
     length: int
+    etag: str | None = None
 
 
 class Journal(Protocol):
@@ -76,6 +77,10 @@ class Listed:
     key: str
     size: int
     etag: str
+
+
+class Changed(Exception):
+    """An object is not the one that was written: its `etag` is another."""
 
 
 class ObjectStore:
@@ -115,9 +120,14 @@ class ObjectStore:
                 if error.code not in ("BucketAlreadyOwnedByYou", "BucketAlreadyExists"):
                     raise
 
-    def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> None:
-        """Store `data` under `key`, whole or not at all."""
-        self._client.put_object(self.bucket, key, io.BytesIO(data), len(data), content_type=content_type)
+    def put(self, key: str, data: bytes, content_type: str = "application/octet-stream") -> str:
+        """Store `data` under `key`, whole or not at all; its etag. In one request: an upload in parts could be left."""
+        whole = max(len(data), LEAST)
+        stream = io.BytesIO(data)
+        result = self._client.put_object(
+            self.bucket, key, stream, len(data), content_type=content_type, part_size=whole
+        )
+        return result.etag or ""
 
     def put_stream(self, key: str, stream: Readable, content_type: str = "application/octet-stream") -> None:
         """Store what `stream` yields until its end, a part of PART bytes in memory at a time."""
@@ -130,7 +140,8 @@ class ObjectStore:
         """Store `pieces`, one behind the other, as one object; its size, and how many bytes came through this process.
 
         The store copies ranges itself, but for the first 5 MiB of one that stands behind less than that: no part but an
-        upload's last may be smaller. Whole or not at all; what it was under `key` before stays until then.
+        upload's last may be smaller. Whole or not at all; what it was under `key` before stays until then. KeyError
+        where an object is missing, Changed where it is another.
         """
         composition = _Composition(self, self._client, key, content_type, journal)
         try:
@@ -159,14 +170,14 @@ class ObjectStore:
             return stream.read()
 
     @contextmanager
-    def open(self, key: str, offset: int = 0, length: int = 0) -> Iterator[urllib3.BaseHTTPResponse]:
-        """Read an object from `offset`, `length` bytes of it (0: to its end); KeyError where there is none."""
-        try:
-            response = self._client.get_object(self.bucket, key, offset=offset, length=length)
-        except S3Error as error:
-            if error.code in ("NoSuchKey", "NoSuchObject"):
-                raise KeyError(key) from None
-            raise
+    def open(
+        self, key: str, offset: int = 0, length: int = 0, etag: str | None = None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        """Read an object from `offset`, `length` bytes of it (0: to its end); KeyError where there is none, Changed
+        where it has not this `etag`."""
+        headers: Any = {"If-Match": etag} if etag else None
+        with _translated(key):
+            response = self._client.get_object(self.bucket, key, offset=offset, length=length, request_headers=headers)
         try:
             yield response
         finally:
@@ -280,7 +291,7 @@ class _Composition:
         offset, length = piece.offset, piece.length
         if length < LEAST or 0 < len(self._buffer) < LEAST:
             taken = length if length < 2 * LEAST else LEAST - len(self._buffer)
-            self._read(Range(piece.key, offset, taken))
+            self._read(Range(piece.key, offset, taken, piece.etag))
             offset, length = offset + taken, length - taken
         if not length:
             return
@@ -290,7 +301,7 @@ class _Composition:
         chunks = -(-length // COPIED)
         for number in range(chunks):  # of one size, lest the last is too small
             start, end = (offset + length * each // chunks for each in (number, number + 1))
-            self._part(self._copy_part, Range(piece.key, start, end - start))
+            self._part(self._copy_part, Range(piece.key, start, end - start, piece.etag))
 
     def finish(self) -> None:
         """Make it an object."""
@@ -315,7 +326,7 @@ class _Composition:
     def _read(self, piece: Range) -> None:
         if not piece.length:
             return
-        with self._store.open(piece.key, piece.offset, piece.length) as stream:
+        with self._store.open(piece.key, piece.offset, piece.length, piece.etag) as stream:
             data = stream.read()
         if len(data) != piece.length:
             raise OSError(f"{piece.key}: {piece.length} bytes were expected, {len(data)} came")
@@ -345,13 +356,23 @@ class _Composition:
             "x-amz-copy-source": quote(f"/{self._store.bucket}/{piece.key}"),
             "x-amz-copy-source-range": f"bytes={piece.offset}-{piece.offset + piece.length - 1}",
         }
-        try:
+        if piece.etag:
+            headers["x-amz-copy-source-if-match"] = piece.etag
+        with _translated(piece.key):
             etag, _ = self._client._upload_part_copy(self._store.bucket, self._key, self._upload, number, headers)
-        except S3Error as error:
-            if error.code in ("NoSuchKey", "NoSuchObject"):
-                raise KeyError(piece.key) from None
-            raise
         return Part(number, etag)
+
+
+@contextmanager
+def _translated(key: str) -> Iterator[None]:
+    try:
+        yield
+    except S3Error as error:
+        if error.code in ("NoSuchKey", "NoSuchObject"):
+            raise KeyError(key) from None
+        if error.code == "PreconditionFailed":
+            raise Changed(key) from None
+        raise
 
 
 def _client(endpoint: str, access_key: str, secret_key: str, region: str) -> Minio:

@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from chassis import metrics
 from chassis.consumer import EventConsumer, Subscription
 from chassis.database import Database
 from chassis.dead_letters import DeadLetterConsumer
@@ -81,8 +82,9 @@ def worker(name: str) -> None:
 def _consumers(
     subscriptions: Sequence[Subscription], database: Database, stop: threading.Event, health: Health
 ) -> list[tuple[str, Callable[[], None]]]:
-    return [
-        (subscription.queue, EventConsumer(subscription, database, stop, health).run)
-        for subscription in subscriptions
-        for _ in range(subscription.threads)
-    ]
+    jobs: list[tuple[str, Callable[[], None]]] = []
+    for each in subscriptions:
+        threads = each.threads if isinstance(each.threads, int) else each.threads()
+        metrics.busy.threads(each.queue, threads)
+        jobs += [(each.queue, EventConsumer(each, database, stop, health).run) for _ in range(threads)]
+    return jobs

@@ -106,6 +106,13 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     """What is not logged: anything below this."""
 
+    export_threads: int = Field(default=1, ge=1, le=64)
+    """Parts of large exports that one export worker is at, at once. Each takes memory; for more processors, run more
+    workers."""
+    export_parts: int = Field(default=8, ge=1, le=1000)
+    """Parts of one export that wait in the queue or are worked on at once, at most: more workers than that do not make
+    one export faster, and fewer let others in sooner."""
+
     image_max_pixels: int = Field(default=100_000_000, ge=1)
     """Images of more pixels are rejected before they are decoded."""
 

@@ -185,6 +185,16 @@ class JobState(StrEnum):
     CANCELED = "canceled"
 
 
+class ExportStep(StrEnum):
+    """What is being done for an export: its labels are frozen, all of them looked through, each part is written, and
+    the file is put together. Not every format needs every step."""
+
+    SNAPSHOT = "snapshot"
+    SURVEY = "survey"
+    FORMAT = "format"
+    ASSEMBLY = "assembly"
+
+
 class CheckKind(StrEnum):
     """What a check does about counters that are not what the labels add up to: tell, or put them right."""
 

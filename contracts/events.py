@@ -13,7 +13,7 @@ from uuid import UUID
 from pydantic import Field
 
 from contracts.body import Specification
-from contracts.enums import AssetState, JobState, Review, Status, UserState, Visibility
+from contracts.enums import AssetState, ExportStep, JobState, Review, Status, UserState, Visibility
 from contracts.message import Message, Time
 from contracts.permissions import ProjectRole, TeamRole
 
@@ -248,6 +248,27 @@ class SnapshotRequested(EventData):
     names: bool = False  # whether the manifest is to say which names are ambiguous
 
 
+class SnapshotCanceled(EventData):
+    """A snapshot that was asked for is not wanted any more; what there is of it goes away."""
+
+    type = "exports.snapshot.canceled.v1"
+    order = True
+
+    project_id: UUID
+    snapshot_id: UUID
+
+
+class SnapshotProgressed(EventData):
+    """So many labels of a snapshot are frozen, of about `total`."""
+
+    type = "labels.snapshot.progressed.v1"
+
+    project_id: UUID
+    snapshot_id: UUID
+    labels: int
+    total: int
+
+
 class SnapshotCompleted(EventData):
     """The parts of a snapshot stand in the object store under the keys of its manifest."""
 
@@ -276,7 +297,7 @@ class SnapshotFailed(EventData):
 
 
 class ExportReady(EventData):
-    """An export's snapshot stands; an export worker formats and assembles it."""
+    """The next step of an export whose snapshot stands may be taken; an export worker takes it."""
 
     type = "exports.export.ready.v1"
     order = True
@@ -285,8 +306,20 @@ class ExportReady(EventData):
     export_id: UUID
 
 
+class PartReady(EventData):
+    """A part of an export's snapshot waits to be worked on, for this step; an export worker does it."""
+
+    type = "exports.part.ready.v1"
+    order = True
+
+    project_id: UUID
+    export_id: UUID
+    step: ExportStep
+    part: int
+
+
 class ExportChanged(EventData):
-    """An export is now here."""
+    """An export is now here: `done` labels of about `total` in this step, so many a second, for so many more."""
 
     type = "exports.export.changed.v1"
 
@@ -298,6 +331,9 @@ class ExportChanged(EventData):
     total: int | None = None
     deleted: bool = False
     waiting_for_worker: bool = False
+    step: ExportStep | None = None
+    labels_per_second: float | None = None
+    remaining_seconds: float | None = None
 
 
 class ProjectVersion(Message):

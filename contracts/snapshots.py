@@ -19,6 +19,7 @@ class Part(Message):
     offset: int = 0
     objects: int | None = None
     crc32: int | None = None  # of the object, `offset` bytes included
+    etag: str | None = None  # of the object, as the store told it when it was written
 
 
 class Manifest(Message):

@@ -109,6 +109,13 @@ class Survey:
                     points = (point["name"] for point in each["annotation"]["coord"]["points"])
                     known += [name for name in dict.fromkeys(points) if name not in known]
 
+    def __iadd__(self, later: "Survey") -> Self:
+        for class_id, found in later.keypoints.items():
+            known = self.keypoints.setdefault(class_id, [])
+            known += [name for name in found if name not in known]
+        self.ambiguous |= later.ambiguous
+        return self
+
     def plain(self) -> dict[str, Any]:
         """As JSON values; `of` reads it back."""
         return {"keypoints": self.keypoints, "ambiguous": sorted(map(list, self.ambiguous))}

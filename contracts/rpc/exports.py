@@ -5,7 +5,7 @@ from uuid import UUID
 from pydantic import Field, model_validator
 
 from contracts.body import Name
-from contracts.enums import ExportFormat, JobState
+from contracts.enums import ExportFormat, ExportStep, JobState
 from contracts.message import Message, Strict, Time
 from contracts.permissions import Permission
 from contracts.rights import Only
@@ -74,8 +74,8 @@ class ExportReport(Message):
 class Export(Message):
     """A label export. `labels` and `objects` are in it, known once its snapshot stands. `size` in bytes, `sha256` and
     `crc32` in hexadecimal digits are its file's; a large one, which the store puts together, has no sha256. `failure`:
-    why there is none. `link`: the share link that stands. Of one that is under way: `done` labels are written so far,
-    and `waiting_for_worker` says that nobody is there to go on with it.
+    why there is none. `link`: the share link that stands. Of one that is under way: the `step` that it is at, how many
+    labels are `done` in that of about `total`, and `waiting_for_worker` says that nobody is there to go on with it.
     """
 
     id: UUID
@@ -95,7 +95,9 @@ class Export(Message):
     ended_at: Time | None = None
     version: int
     link: ShareLink | None = None
+    step: ExportStep | None = None
     done: int = 0
+    total: int | None = None
     labels_per_second: float | None = None
     remaining_seconds: float | None = None
     waiting_for_worker: bool = False

@@ -143,6 +143,17 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Exports under way", "short", {"max by (state) (labelyard_exports_open)": "{{state}}"}),
         Panel("Age of the oldest", "s", {"max(labelyard_exports_oldest_seconds)": "oldest"}),
         Panel("Bytes through export workers", "Bps", {"sum(rate(labelyard_export_bytes_through_total[5m]))": "bytes"}),
+        Panel("Parts done", "ops", {rate("labelyard_export_parts_total", "step"): "{{step}}"}),
+        Panel("Age of the oldest part", "s", {"max(labelyard_exports_oldest_part_seconds)": "oldest"}),
+        Panel(
+            "Workers busy",
+            "percentunit",
+            {
+                "sum by (queue) (rate(labelyard_consumer_busy_seconds_total[5m]))"
+                " / sum by (queue) (labelyard_consumer_threads)": "{{queue}}"
+            },
+            "1 is all of them, all the time.",
+        ),
     ),
 }
 

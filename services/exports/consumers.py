@@ -8,6 +8,7 @@ from contracts.events import (
     ProjectRestored,
     SnapshotCompleted,
     SnapshotFailed,
+    SnapshotProgressed,
 )
 from services.exports.handlers import exports
 
@@ -18,6 +19,7 @@ SUBSCRIPTIONS = (
             ProjectChanged: exports.project_changed,
             ProjectDeleted: exports.project_deleted,
             ProjectRestored: exports.project_changed,
+            SnapshotProgressed: exports.snapshot_progressed,
             SnapshotCompleted: exports.snapshot_completed,
             SnapshotFailed: exports.snapshot_failed,
         },

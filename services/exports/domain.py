@@ -2,8 +2,18 @@
 
 import re
 from datetime import UTC, datetime
+from enum import StrEnum
 
 from contracts.enums import ExportFormat, JobState
+
+
+class PartState(StrEnum):
+    """Of a part of an export."""
+
+    WAITING = "waiting"
+    SENT = "sent"
+    DONE = "done"
+
 
 ENDED = frozenset({JobState.DONE, JobState.FAILED, JobState.CANCELED})
 """States that an export no longer leaves."""

@@ -1,12 +1,13 @@
 """Formatting: what each part of a snapshot becomes in a format, and the file that is put together of that.
 
-A part's outcome is an object under a key that follows from the export and the part's number, and an index beside it,
-written last. Done again it is the same bytes, so whoever goes on with an export after another died takes what stands
-and does the rest. What the outcome holds: in an archive a segment of entries, in each case pieces of documents.
+A part's outcome is an object under a key that follows from the export and the part's number, and beside it the
+directory of its entries and an index, written last. Done again it is the same bytes, so whoever takes a part after
+another died takes what stands. What the outcome holds: in an archive a segment of entries, in each case pieces of
+documents.
 """
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
@@ -18,6 +19,9 @@ from formats.checksums import combine
 from formats.writing import Document, Offsets, Report, Section, Writer, gather
 
 Bytes = bytes | Range
+
+CHUNK = 2**20
+"""Bytes of a central directory that are handed on together."""
 
 
 @dataclass(frozen=True)
@@ -37,38 +41,48 @@ class Piece:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a part has become. `data`: all of it, where it was not stored."""
+    """What a part has become, once it is stored under `key` with `etag`; before, `data` and `entries` are all of it."""
 
     key: str
     segment: int
-    entries: bytes
     pieces: tuple[Piece, ...]
     report: Report
+    entries: bytes | None = None
     data: bytes | None = None
+    etag: str | None = None
 
     def range(self, offset: int, length: int) -> Bytes:
         """Some of it."""
-        return Range(self.key, offset, length) if self.data is None else self.data[offset : offset + length]
+        if self.data is not None:
+            return self.data[offset : offset + length]
+        return Range(self.key, offset, length, self.etag)
 
-    def dump(self) -> bytes:
-        """The index."""
+    def dump(self, etag: str) -> bytes:
+        """The index of what is stored."""
         pieces = [list(vars(each).values()) for each in self.pieces]
-        plain = {"segment": self.segment, "pieces": pieces, "report": self.report.plain()}
-        return json.dumps(plain).encode() + b"\n" + self.entries
+        plain = {"segment": self.segment, "pieces": pieces, "report": self.report.plain(), "etag": etag}
+        return json.dumps(plain).encode()
 
     @classmethod
     def load(cls, key: str, data: bytes) -> "Outcome":
         """What `dump` wrote."""
-        line, _, entries = data.partition(b"\n")
-        plain = json.loads(line)
+        plain = json.loads(data)
         pieces = tuple(Piece(*each) for each in plain["pieces"])
-        return cls(key, plain["segment"], entries, pieces, Report.of(plain["report"]))
+        return cls(key, plain["segment"], pieces, Report.of(plain["report"]), etag=plain["etag"])
+
+
+def _index(key: str) -> str:
+    return f"{key}.index.json"
+
+
+def _entries(key: str) -> str:
+    return f"{key}.entries"
 
 
 def standing(store: ObjectStore, key: str) -> Outcome | None:
     """The outcome under `key`, if it was finished."""
     try:
-        return Outcome.load(key, store.get(f"{key}.index"))
+        return Outcome.load(key, store.get(_index(key)))
     except KeyError:
         return None
 
@@ -90,23 +104,31 @@ def format_part(writer: Writer, data: bytes, start: Offsets, key: str) -> Outcom
         pieces.append(Piece(path, number, at + len(lead), len(lead), len(packed), crc32(raw), len(raw)))
         content += [lead, packed]
         at += len(lead) + len(packed)
-    return Outcome(key, segment.size, zips.pack(segment.entries), tuple(pieces), gathered.report, b"".join(content))
+    return Outcome(key, segment.size, tuple(pieces), gathered.report, zips.pack(segment.entries), b"".join(content))
 
 
 def store_outcome(store: ObjectStore, outcome: Outcome) -> None:
     """Store an outcome, its index last."""
-    assert outcome.data is not None
-    store.put(outcome.key, outcome.data)
-    store.put(f"{outcome.key}.index", outcome.dump())
+    assert outcome.data is not None and outcome.entries is not None
+    etag = store.put(outcome.key, outcome.data)
+    store.put(_entries(outcome.key), outcome.entries)
+    store.put(_index(outcome.key), outcome.dump(etag))
+
+
+def forget(store: ObjectStore, key: str) -> None:
+    """Remove what there is of an outcome."""
+    for each in (_index(key), _entries(key), key):
+        store.delete(each)
 
 
 class Assembled:
     """A file put together of the outcomes of all parts, in their order. Of what is no archive, `crc` is known once its
-    content is."""
+    content is. `read` fetches an object."""
 
-    def __init__(self, writer: Writer, outcomes: Sequence[Outcome]) -> None:
+    def __init__(self, writer: Writer, outcomes: Sequence[Outcome], read: Callable[[str], bytes]) -> None:
         self._writer = writer
         self._outcomes = outcomes
+        self._read = read
         self.crc: int | None = None
 
     def content(self) -> Iterator[Bytes]:
@@ -122,7 +144,6 @@ class Assembled:
         entries: list[zips.Entry] = []
         at = 0
         for outcome in self._outcomes:
-            entries += [each.moved(at) for each in zips.unpack(outcome.entries)]
             if outcome.segment:
                 yield outcome.range(0, outcome.segment)
                 at += outcome.segment
@@ -140,7 +161,17 @@ class Assembled:
             rest.add(file.path, file.data)
         entries += [each.moved(at) for each in rest.entries]
         yield rest.data
-        yield b"".join(zips.directory(entries, at + rest.size))
+        yield from _in_chunks(zips.directory(self._entries(entries), at + rest.size))
+
+    def _entries(self, documents: list[zips.Entry]) -> Iterator[zips.Entry]:
+        """All, in the order in which they stand; those of one part in memory at a time."""
+        at = 0
+        for outcome in self._outcomes:
+            packed = self._read(_entries(outcome.key)) if outcome.entries is None else outcome.entries
+            for each in zips.unpack(packed):
+                yield each.moved(at)
+            at += outcome.segment
+        yield from documents
 
     def _document(self, document: Document) -> tuple[list[Bytes], int, int]:
         """A document's content (packed in an archive), and CRC and size of what it is."""
@@ -179,6 +210,16 @@ class Assembled:
 
 def _packed(writer: Writer, raw: bytes) -> bytes:
     return zips.deflate_piece(raw) if writer.archive and raw else raw
+
+
+def _in_chunks(records: Iterable[bytes]) -> Iterator[bytes]:
+    chunk = bytearray()
+    for each in records:
+        chunk += each
+        if len(chunk) >= CHUNK:
+            yield bytes(chunk)
+            chunk.clear()
+    yield bytes(chunk)
 
 
 def starts(parts: Sequence[Part]) -> list[Offsets]:

@@ -7,10 +7,13 @@ from prometheus_client import Gauge
 from sqlalchemy.orm import Session
 
 from contracts.enums import JobState
-from services.exports.models import ExportRow
+from services.exports.domain import PartState
+from services.exports.models import ExportRow, PartRow
 
 open_exports = Gauge("labelyard_exports_open", "Exports that are asked for and not ended.", ["state"])
 oldest = Gauge("labelyard_exports_oldest_seconds", "Age of the oldest export that is not ended.")
+
+oldest_part = Gauge("labelyard_exports_oldest_part_seconds", "How long ago the oldest part was sent that is not done.")
 
 
 def observe(session: Session) -> None:
@@ -24,4 +27,10 @@ def observe(session: Session) -> None:
     for state in (JobState.QUEUED, JobState.RUNNING):
         open_exports.labels(state).set(counts.get(state, 0))
     first = min((created for _, _, created in rows), default=None)
-    oldest.set((datetime.now(UTC) - first).total_seconds() if first else 0.0)
+    oldest.set(_age(first))
+    sent = sa.select(sa.func.min(PartRow.sent_at)).where(PartRow.state == PartState.SENT)
+    oldest_part.set(_age(session.scalars(sent).one()))
+
+
+def _age(moment: datetime | None) -> float:
+    return (datetime.now(UTC) - moment).total_seconds() if moment else 0.0

@@ -57,12 +57,34 @@ class ExportRow(Base):
     failure: Mapped[str | None]
     done: Mapped[int] = mapped_column(server_default=sa.text("0"))  # labels that are written so far
     started_at: Mapped[datetime | None]  # its snapshot stood
+    step: Mapped[str | None]  # contracts' ExportStep, while it is under way
+    step_began_at: Mapped[datetime | None]
+    total: Mapped[int | None]  # labels of this step, about
+    project_name: Mapped[str | None]  # as every part of it and the file call the project
     waiting_for_worker: Mapped[bool] = mapped_column(server_default=sa.false())
     version: Mapped[int]
     created_by: Mapped[UUID]
     created_at: Mapped[datetime]
     ended_at: Mapped[datetime | None]
     deleted_at: Mapped[datetime | None]
+
+
+class PartRow(Base):
+    """A part of an export's snapshot, for one step of its work; none of an export that was written in one go.
+
+    It waits until the dispatcher sends it; then its message is its lease.
+    """
+
+    __tablename__ = "export_parts"
+    __table_args__ = (sa.Index("export_parts_sent", "sent_at", postgresql_where=sa.text("state = 'sent'")),)
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    export_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step: Mapped[str] = mapped_column(primary_key=True)  # survey or format
+    number: Mapped[int] = mapped_column(primary_key=True)
+    state: Mapped[str]  # domain.PartState
+    labels: Mapped[int]
+    sent_at: Mapped[datetime | None]
 
 
 class ShareLinkRow(Base):

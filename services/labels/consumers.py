@@ -1,8 +1,15 @@
 """Which events the labels service takes."""
 
 from chassis.consumer import Subscription
-from contracts.events import MembershipChanged, PrincipalChanged, ProjectChanged, ProjectDeleted, ProjectRestored
-from services.labels.handlers import copies, leaving
+from contracts.events import (
+    MembershipChanged,
+    PrincipalChanged,
+    ProjectChanged,
+    ProjectDeleted,
+    ProjectRestored,
+    SnapshotCanceled,
+)
+from services.labels.handlers import copies, leaving, snapshots
 
 SUBSCRIPTIONS = (
     Subscription(
@@ -12,6 +19,7 @@ SUBSCRIPTIONS = (
             ProjectDeleted: copies.project_deleted,
             ProjectRestored: copies.project_changed,
             MembershipChanged: copies.membership_changed,
+            SnapshotCanceled: snapshots.canceled,
         },
     ),
     # many labels may wait for one person: nothing else waits for that

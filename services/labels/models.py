@@ -418,3 +418,12 @@ class UserCopy(Base):
     active: Mapped[bool]
     team_role: Mapped[str]
     everywhere: Mapped[bool]
+
+
+class CanceledSnapshot(Base):
+    """A snapshot that was asked for and is not wanted any more. Its part objects are gone, or will be."""
+
+    __tablename__ = "canceled_snapshots"
+
+    snapshot_id: Mapped[UUID] = mapped_column(primary_key=True)
+    canceled_at: Mapped[datetime] = mapped_column(server_default=sa.func.now())

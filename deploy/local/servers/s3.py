@@ -53,6 +53,7 @@ class S3:
         metrics = f"127.0.0.1:{self._state.port('s3 metrics')}"
         options = (
             "--multi-buckets",
+            "--keep-etag",
             "--no-usage-report",
             "--no-agent",
             "--cache-size",

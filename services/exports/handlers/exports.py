@@ -1,8 +1,8 @@
 """Use cases of the exports service.
 
-An export is a row and then events: labels writes its snapshot (SnapshotRequested, SnapshotCompleted), an export
-worker assembles the file from that (ExportReady, workers/export.py), and what is needed no longer is cleared away
-(ExportChanged, `clear_away`).
+An export is a row and then events: labels writes its snapshot (SnapshotRequested, SnapshotCompleted), export workers
+write the file from that (ExportReady, PartReady: handlers/parts.py, workers/export.py), and what is needed no longer is
+cleared away (ExportChanged, `clear_away`).
 """
 
 from collections.abc import Collection, Mapping
@@ -22,15 +22,18 @@ from chassis.multiparts import Uploads
 from chassis.objects import ObjectStore
 from chassis.settings import settings
 from contracts.body import Specification
-from contracts.enums import ExportFormat, JobState
+from contracts.enums import ExportFormat, ExportStep, JobState
 from contracts.errors import Problem
 from contracts.events import (
     ExportChanged,
     ExportReady,
+    PartReady,
     ProjectChanged,
     ProjectDeleted,
+    SnapshotCanceled,
     SnapshotCompleted,
     SnapshotFailed,
+    SnapshotProgressed,
     SnapshotRequested,
 )
 from contracts.rpc import Nothing, Owners
@@ -50,7 +53,7 @@ from contracts.rpc.labels import LabelFilter, Link, Quota
 from contracts.rpc.projects import GetProject
 from formats.writers import WRITERS
 from services.exports import domain
-from services.exports.models import ExportRow, ProjectCopy, ShareLinkRow
+from services.exports.models import ExportRow, PartRow, ProjectCopy, ShareLinkRow
 
 LINK_SECONDS = 60
 """How long the address of a file holds."""
@@ -59,7 +62,10 @@ SNAPSHOTS = "labels.snapshot.v1"
 """The queue in which an export waits for its snapshot."""
 
 ASSEMBLIES = "exports.export.v1"
-"""The queue in which it waits to be written."""
+"""The queue in which it waits for its next step."""
+
+PARTS = "exports.part.v1"
+"""The queue of its parts."""
 
 CONTENT_TYPES = {
     ".json": "application/json",
@@ -92,6 +98,8 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
         filter=request.filter.model_dump(mode="json", exclude_none=True),
         options=request.options.model_dump(mode="json"),
         state=JobState.QUEUED,
+        step=ExportStep.SNAPSHOT,
+        step_began_at=now,
         attempt=0,
         done=0,
         waiting_for_worker=False,
@@ -148,7 +156,7 @@ def rename_export(session: Session, request: RenameExport) -> Export:
     row = require_export(session, request.project_id, request.export_id, lock=True)
     audit.note("export", row.id, before={"name": row.name}, after={"name": request.name})
     row.name = request.name
-    _change(session, row)
+    change(session, row)
     return _told(session, row)[0]
 
 
@@ -178,9 +186,11 @@ def repeat_export(session: Session, owners: Owners, request: RepeatExport) -> Ex
 def delete_export(session: Session, project_id: UUID, export_id: UUID) -> Nothing:
     """Delete an export; its file follows (`clear_away`). Problem `not_found`, `gone`."""
     row = require_export(session, project_id, export_id, lock=True)
+    if row.state == JobState.QUEUED:
+        outbox.add(session, SnapshotCanceled(project_id=row.project_id, snapshot_id=row.id))
     row.deleted_at = datetime.now(UTC)
     audit.note("export", row.id, before={"name": row.name, "format": row.format, "state": row.state})
-    _change(session, row)
+    change(session, row)
     return Nothing()
 
 
@@ -203,8 +213,16 @@ def link_export(
 # --- events ---
 
 
+def snapshot_progressed(session: Session, event: SnapshotProgressed) -> None:
+    """So many labels of an export are frozen."""
+    row = _find(session, event.project_id, event.snapshot_id, lock=True)
+    if row is not None and row.state == JobState.QUEUED and row.deleted_at is None and row.done < event.labels:
+        row.done, row.total = event.labels, max(event.labels, event.total)
+        change(session, row)
+
+
 def snapshot_completed(session: Session, event: SnapshotCompleted) -> None:
-    """The labels of an export stand: an export worker may assemble it."""
+    """The labels of an export stand: an export worker may take the next step."""
     row = _find(session, event.project_id, event.snapshot_id, lock=True)
     if row is None:
         return
@@ -214,7 +232,8 @@ def snapshot_completed(session: Session, event: SnapshotCompleted) -> None:
         row.waiting_for_worker = False
         row.manifest = event.manifest
         row.labels, row.objects = event.labels, event.objects
-        _change(session, row)
+        begin_step(row, ExportStep.FORMAT)
+        change(session, row)
         outbox.add(session, ExportReady(project_id=row.project_id, export_id=row.id))
     elif row.state != JobState.RUNNING:
         outbox.add(session, changed(row))  # nobody waits for it any more: it is cleared away
@@ -227,9 +246,9 @@ def snapshot_failed(session: Session, event: SnapshotFailed) -> None:
         _end(session, row, JobState.FAILED, failure=event.detail or event.code)
 
 
-def give_up(session: Session, event: SnapshotCompleted | SnapshotFailed | ExportReady) -> None:
+def give_up(session: Session, event: SnapshotCompleted | SnapshotFailed | ExportReady | PartReady) -> None:
     """End an export of which a step is not tried any more; one that has ended stays as it is."""
-    export_id = event.export_id if isinstance(event, ExportReady) else event.snapshot_id
+    export_id = event.export_id if isinstance(event, ExportReady | PartReady) else event.snapshot_id
     row = _find(session, event.project_id, export_id, lock=True)
     if row is not None and row.state not in domain.ENDED:
         _end(session, row, JobState.FAILED, failure=failed.NOT_TRIED)
@@ -259,6 +278,9 @@ def clear_away(database: Database, event: ExportChanged | ExportReady) -> None:
         row = _find(session, event.project_id, event.export_id)
     if row is None or (row.deleted_at is None and row.state not in domain.ENDED):
         return
+    with database.session() as session:
+        parts = sa.delete(PartRow).where(PartRow.project_id == row.project_id, PartRow.export_id == row.id)
+        session.execute(parts)
     store = ObjectStore.shared()
     Uploads(database).abort(store, f"exports/{row.id}/")
     store.delete_prefix(f"snapshots/{row.id}/")
@@ -284,6 +306,7 @@ class Assembly:
     format: ExportFormat
     options: ExportOptions
     content_type: str
+    project_name: str
 
     @property
     def key(self) -> str:
@@ -315,11 +338,13 @@ def parts_prefix(export_id: UUID) -> str:
 
 def begin_assembly(session: Session, project_id: UUID, export_id: UUID) -> Assembly | None:
     """A new attempt, which makes earlier ones void; None if the export has ended or is deleted."""
-    row = _find(session, project_id, export_id, lock=True)
-    if row is None or row.state != JobState.RUNNING or row.deleted_at is not None:
+    row = find_running(session, project_id, export_id)
+    if row is None:
         return None
-    assert row.manifest is not None
+    assert row.manifest is not None and row.project_name is not None
     row.attempt += 1
+    if row.step != ExportStep.ASSEMBLY:
+        begin_step(row, ExportStep.ASSEMBLY)
     return Assembly(
         project_id,
         export_id,
@@ -328,18 +353,8 @@ def begin_assembly(session: Session, project_id: UUID, export_id: UUID) -> Assem
         ExportFormat(row.format),
         ExportOptions.model_validate(row.options),
         CONTENT_TYPES[extension(row)],
+        row.project_name,
     )
-
-
-def progressed(session: Session, assembly: Assembly, done: int) -> bool:
-    """So many labels are written; whether the export is still to be made, and by this attempt."""
-    row = _find(session, assembly.project_id, assembly.export_id, lock=True)
-    if row is None or row.attempt != assembly.attempt or row.state != JobState.RUNNING or row.deleted_at is not None:
-        return False
-    if row.done < done:
-        row.done = done
-        _change(session, row)
-    return True
 
 
 def wanted(session: Session, assembly: Assembly) -> bool:
@@ -357,11 +372,10 @@ def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | P
     if row.attempt != assembly.attempt or row.state != JobState.RUNNING or row.deleted_at is not None:
         return False
     if isinstance(outcome, Problem):
-        _end(session, row, JobState.FAILED, failure=outcome.detail or outcome.title)
+        fail(session, row, outcome)
     else:
         row.size, row.sha256, row.crc32 = outcome.size, outcome.sha256, outcome.crc32
         row.labels, row.objects = outcome.labels, outcome.objects
-        row.done = outcome.labels
         row.report = outcome.report
         _end(session, row, JobState.DONE)
     return True
@@ -369,14 +383,15 @@ def finish_assembly(session: Session, assembly: Assembly, outcome: Assembled | P
 
 def watch_workers(session: Session, consumers: Mapping[str, int]) -> None:
     """Note for each export that is under way whether anybody is there to go on with it. `consumers`: of each queue."""
-    there = {JobState.QUEUED: consumers[SNAPSHOTS], JobState.RUNNING: consumers[ASSEMBLIES]}
+    workers = min(consumers[ASSEMBLIES], consumers[PARTS])
+    there = {JobState.QUEUED: consumers[SNAPSHOTS], JobState.RUNNING: workers}
     for state, count in there.items():
         changing = sa.select(ExportRow).where(
             ExportRow.state == state, ExportRow.deleted_at.is_(None), ExportRow.waiting_for_worker == (count > 0)
         )
         for row in session.scalars(changing.with_for_update(skip_locked=True)):
             row.waiting_for_worker = count == 0
-            _change(session, row)
+            change(session, row)
 
 
 def extension(row: ExportRow) -> str:
@@ -426,6 +441,12 @@ def _find(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = F
     return session.get(ExportRow, (project_id, export_id), with_for_update=lock or None)
 
 
+def find_running(session: Session, project_id: UUID, export_id: UUID) -> ExportRow | None:
+    """An export that workers go on with, locked; None if it has ended or is deleted."""
+    row = _find(session, project_id, export_id, lock=True)
+    return row if row is not None and row.state == JobState.RUNNING and row.deleted_at is None else None
+
+
 def require_export(session: Session, project_id: UUID, export_id: UUID, *, lock: bool = False) -> ExportRow:
     """An export that is not deleted; Problem `not_found`, `gone`."""
     row = _find(session, project_id, export_id, lock=lock)
@@ -436,32 +457,62 @@ def require_export(session: Session, project_id: UUID, export_id: UUID, *, lock:
     return row
 
 
+def begin_step(row: ExportRow, step: ExportStep) -> None:
+    """The export's next step, of which nothing is done."""
+    row.step, row.step_began_at, row.done, row.total = step, datetime.now(UTC), 0, row.labels
+
+
+def fail(session: Session, row: ExportRow, problem: Problem) -> None:
+    """End an export that can't be made."""
+    _end(session, row, JobState.FAILED, failure=problem.detail or problem.title)
+
+
 def _end(session: Session, row: ExportRow, state: JobState, *, failure: str | None = None) -> None:
+    if row.state == JobState.QUEUED:  # whoever freezes its labels stops
+        outbox.add(session, SnapshotCanceled(project_id=row.project_id, snapshot_id=row.id))
     row.state = state
+    row.step = row.step_began_at = None
     row.failure = failure
     row.ended_at = datetime.now(UTC)
     row.waiting_for_worker = False
-    _change(session, row)
+    change(session, row)
 
 
-def _change(session: Session, row: ExportRow) -> None:
+def change(session: Session, row: ExportRow) -> None:
+    """Count the change, and tell of it."""
     row.version += 1
     outbox.add(session, changed(row))
 
 
 def changed(row: ExportRow) -> ExportChanged:
     """What an event says of an export."""
-    state = JobState(row.state)
     return ExportChanged(
         project_id=row.project_id,
         export_id=row.id,
         version=row.version,
-        state=state,
-        done=(row.labels or 0) if state is JobState.DONE else row.done,
-        total=row.labels,
+        state=JobState(row.state),
         deleted=row.deleted_at is not None,
         waiting_for_worker=row.waiting_for_worker,
+        **_progress(row),
     )
+
+
+def _progress(row: ExportRow) -> dict[str, Any]:
+    """How far an export is, as events and answers tell it."""
+    if row.state == JobState.DONE:
+        return {"done": row.labels or 0, "total": row.labels}
+    rate = left = None
+    if row.step is not None and row.step_began_at is not None and row.done and row.total:
+        rate = row.done / max(0.001, (datetime.now(UTC) - row.step_began_at).total_seconds())
+        left = round(max(0, row.total - row.done) / rate, 1)
+        rate = round(rate, 1)
+    return {
+        "step": None if row.step is None else ExportStep(row.step),
+        "done": row.done,
+        "total": row.total,
+        "labels_per_second": rate,
+        "remaining_seconds": left,
+    }
 
 
 def _told(session: Session, *rows: ExportRow) -> tuple[Export, ...]:
@@ -481,10 +532,6 @@ def links_of(session: Session, project_id: UUID, target_ids: Collection[UUID]) -
 
 
 def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
-    rate = left = None
-    if row.state == JobState.RUNNING and row.started_at is not None and row.done and row.labels:
-        rate = row.done / max(0.001, (datetime.now(UTC) - row.started_at).total_seconds())
-        left = round((row.labels - row.done) / rate, 1)
     return Export(
         id=row.id,
         project_id=row.project_id,
@@ -503,9 +550,7 @@ def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
         ended_at=row.ended_at,
         version=row.version,
         link=link,
-        done=(row.labels or 0) if row.state == JobState.DONE else row.done,
-        labels_per_second=None if rate is None else round(rate, 1),
-        remaining_seconds=left,
+        **_progress(row),
         waiting_for_worker=row.waiting_for_worker,
         options=ExportOptions.model_validate(row.options),
         report=None if row.report is None else ExportReport.model_validate(row.report),

@@ -5,8 +5,10 @@ different moments, so each writes parts of its own, and the one manifest names t
 """
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from enum import StrEnum
 from uuid import UUID
 from zlib import crc32
@@ -20,21 +22,39 @@ from chassis import failed, outbox
 from chassis.consumer import Subscription
 from chassis.database import Database
 from chassis.ids import new_id
+from chassis.logs import get_logger
 from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
 from contracts.body import Specification
 from contracts.errors import Problem
-from contracts.events import SnapshotCompleted, SnapshotFailed, SnapshotRequested
+from contracts.events import (
+    SnapshotCompleted,
+    SnapshotFailed,
+    SnapshotProgressed,
+    SnapshotRequested,
+)
 from contracts.rpc import Owners
 from contracts.rpc.labels import LabelFilter, Viewer
 from contracts.snapshots import Manifest, Part
 from formats import native
-from services.labels.handlers import copies
+from services.labels.handlers import copies, snapshots
 from services.labels.handlers.selection import selected
 from services.labels.models import Label, LabelBody, ProjectCopy
 
+log = get_logger()
+
 PART_BYTES = 8 * 1024 * 1024
 """A part is closed when it has reached this size."""
+
+UPLOADS = 2
+"""Parts that are on their way to the store at once."""
+
+TELL_SECONDS = 1.0
+"""Between two words on how far a snapshot is."""
+
+
+class _Canceled(Exception):
+    """Nobody wants the snapshot any more."""
 
 
 def snapshot(database: Database, event: SnapshotRequested) -> None:
@@ -47,6 +67,8 @@ def run(database: Database, event: SnapshotRequested, store: ObjectStore, owners
     key = f"snapshots/{event.snapshot_id}/manifest.json"
     outcome: SnapshotCompleted | SnapshotFailed
     try:
+        if snapshots.is_canceled(database, event.snapshot_id):
+            raise _Canceled
         manifest = _standing(store, key) or _write(database, store, owners, event, key)
         outcome = SnapshotCompleted(
             project_id=event.project_id,
@@ -55,6 +77,10 @@ def run(database: Database, event: SnapshotRequested, store: ObjectStore, owners
             labels=manifest.labels,
             objects=manifest.objects,
         )
+    except _Canceled:
+        log.info("stopped", snapshot=str(event.snapshot_id))
+        store.delete_prefix(f"snapshots/{event.snapshot_id}/")
+        return
     except Problem as problem:
         if problem.status >= 500:
             raise  # somebody is away; the delivery is tried again
@@ -95,22 +121,55 @@ def _write(database: Database, store: ObjectStore, owners: Owners, event: Snapsh
         copies.specification(session, owners, event.project_id, ask=True)
     with database.session() as session:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
-        manifest = _freeze(session, store, event, chosen)
+        manifest = _freeze(session, store, event, chosen, _Progress(database, event, chosen))
     store.put(key, manifest.model_dump_json().encode(), "application/json")
     return manifest
 
 
-def _freeze(session: Session, store: ObjectStore, event: SnapshotRequested, chosen: LabelFilter) -> Manifest:
-    """Write the parts from the session's transaction; the next one is gathered while one is on its way to the store."""
+class _Progress:
+    """Tells how far a snapshot is, from its first part on, and looks whether it is still wanted."""
+
+    def __init__(self, database: Database, event: SnapshotRequested, chosen: LabelFilter) -> None:
+        self._database, self._event, self._chosen = database, event, chosen
+        self._total: int | None = None
+        self._told = 0.0
+
+    def so_far(self, labels: int) -> None:
+        """So many labels are frozen."""
+        if snapshots.is_canceled(self._database, self._event.snapshot_id):
+            raise _Canceled
+        if time.monotonic() - self._told < TELL_SECONDS:
+            return
+        event = self._event
+        with self._database.session() as session:
+            if self._total is None:  # not of the same moment: it is no more than a hint
+                wanted = selected(event.project_id, self._chosen, Viewer())
+                self._total = session.scalars(sa.select(sa.func.count()).select_from(Label).where(*wanted)).one()
+            told = SnapshotProgressed(
+                project_id=event.project_id, snapshot_id=event.snapshot_id, labels=labels, total=self._total
+            )
+            outbox.add(session, told)
+        self._told = time.monotonic()
+
+
+def _freeze(
+    session: Session, store: ObjectStore, event: SnapshotRequested, chosen: LabelFilter, progress: _Progress
+) -> Manifest:
+    """Write the parts from the session's transaction; the next one is gathered while others are on their way to the
+    store."""
     taken_at = session.scalars(sa.select(sa.func.now())).one()
     copy = session.get_one(ProjectCopy, event.project_id)
     specification = Specification.model_validate(copy.specification)
     prefix = f"snapshots/{event.snapshot_id}/{new_id()}"
     parts: list[Part] = []
+    sent: list[Future[str]] = []
     labels = objects = 0
-    with ThreadPoolExecutor(1) as uploader:
-        sent: Future[None] | None = None
-        for texts, counted in _in_parts(_labels(session, event.project_id, chosen, specification)):
+    # closed before the transaction, whatever happens: nothing can be said to the database in the middle of a COPY
+    with (
+        closing(_labels(session, event.project_id, chosen, specification)) as rows,
+        ThreadPoolExecutor(UPLOADS) as uploader,
+    ):
+        for texts, counted in _in_parts(rows):
             lead = native.SEPARATOR if parts else b""
             # COPY doubles backslashes; nothing else that it would escape stands raw in JSON
             data = lead + native.SEPARATOR.join(texts).replace(b"\\\\", b"\\")
@@ -122,14 +181,14 @@ def _freeze(session: Session, store: ObjectStore, event: SnapshotRequested, chos
                 offset=len(lead),
                 crc32=crc32(data),
             )
-            if sent is not None:
-                sent.result()
-            sent = uploader.submit(store.put, part.key, data, "application/json")
+            if len(sent) >= UPLOADS:
+                sent[-UPLOADS].result()
+            sent.append(uploader.submit(store.put, part.key, data, "application/json"))
             parts.append(part)
             labels += len(texts)
             objects += counted
-        if sent is not None:
-            sent.result()
+            progress.so_far(labels)
+        parts = [part.model_copy(update={"etag": each.result()}) for part, each in zip(parts, sent, strict=True)]
     return Manifest(
         project_id=event.project_id,
         snapshot_id=event.snapshot_id,
@@ -194,7 +253,7 @@ jsonb_array_length(coalesce(label_bodies.body -> 'objects', '[]')),
 
 def _labels(
     session: Session, project_id: UUID, chosen: LabelFilter, specification: Specification
-) -> Iterator[tuple[bytes, int]]:
+) -> Generator[tuple[bytes, int], None, None]:
     """Each label as COPY writes it, by id, and how many objects it has."""
     own_body = (LabelBody.project_id == Label.project_id) & (LabelBody.label_id == Label.id)
     names = {str(each.id): each.name for each in specification.object_classes}

@@ -129,10 +129,10 @@ def test_an_attempt_takes_the_parts_that_another_finished(desk: Desk) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(desk.store, name)
 
-        def put(self, key: str, *what: Any) -> None:
-            if key.endswith("/000001"):
+        def put(self, key: str, *what: Any) -> str:
+            if key.endswith("/format-000001"):
                 raise InterruptedError(key)
-            desk.store.put(key, *what)
+            return desk.store.put(key, *what)
 
     with pytest.raises(InterruptedError):
         desk.assemble(asked.id, Dies())

@@ -20,11 +20,12 @@ from chassis.multiparts import Uploads, multipart_uploads
 from chassis.objects import ObjectStore
 from chassis.tables import outbox as outbox_table
 from contracts.body import ObjectClass, Specification
-from contracts.enums import AnnotationType, DataType, JobState, Status, Visibility
+from contracts.enums import AnnotationType, DataType, ExportStep, JobState, Status, Visibility
 from contracts.errors import Problem
 from contracts.events import (
     ExportChanged,
     ExportReady,
+    PartReady,
     ProjectChanged,
     ProjectDeleted,
     SnapshotCompleted,
@@ -37,6 +38,7 @@ from contracts.rpc.projects import GetProject, Project
 from contracts.snapshots import Manifest, Part
 from services.exports import consumers
 from services.exports.handlers import exports as handlers
+from services.exports.models import PartRow
 from services.exports.workers import export as worker
 
 TAKEN_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -150,8 +152,26 @@ class Desk:
             handler(session, event)
 
     def assemble(self, export_id: UUID, store: Any = None) -> None:
+        """Plays the workers: takes the next step of an export, and what comes of that, until nothing does."""
+        self.step(export_id, store)
+        while parts := self.parts(export_id):
+            for event in parts:
+                worker.work(self.database, event, store or self.store)
+            self.step(export_id, store)
+
+    def step(self, export_id: UUID, store: Any = None) -> None:
         event = ExportReady(project_id=self.project_id, export_id=export_id)
         worker.run(self.database, event, store or self.store, self.projects)
+
+    def parts(self, export_id: UUID) -> list[PartReady]:
+        """The parts of an export that are sent and not done."""
+        query = sa.select(PartRow).where(PartRow.export_id == export_id, PartRow.state == "sent")
+        with self.database.session() as session:
+            rows = session.scalars(query.order_by(PartRow.step, PartRow.number)).all()
+        return [
+            PartReady(project_id=self.project_id, export_id=export_id, step=ExportStep(row.step), part=row.number)
+            for row in rows
+        ]
 
     def clear_away(self) -> None:
         """What happens by itself after each change."""
@@ -549,7 +569,8 @@ def test_an_export_says_that_nobody_is_there_to_make_it(desk: Desk) -> None:
 
     def look(snapshots: int, assemblies: int) -> bool:
         with desk.database.session() as session:
-            handlers.watch_workers(session, {handlers.SNAPSHOTS: snapshots, handlers.ASSEMBLIES: assemblies})
+            there = {handlers.SNAPSHOTS: snapshots, handlers.ASSEMBLIES: assemblies, handlers.PARTS: assemblies}
+            handlers.watch_workers(session, there)
         return desk.get(asked.id).waiting_for_worker
 
     assert not look(1, 0)

@@ -164,6 +164,8 @@ def test_which_events_are_orders() -> None:
         "exports.snapshot.requested.v1",
         "labels.snapshot.completed.v1",
         "labels.snapshot.failed.v1",
+        "exports.snapshot.canceled.v1",
         "exports.export.ready.v1",
+        "exports.part.ready.v1",
         "analytics.check.due.v1",
     }
