@@ -95,18 +95,23 @@ class Busy(Collector):
                 self._seconds[queue] = self._seconds.get(queue, 0.0) + time.monotonic() - began
                 del self._since[mark]
 
-    def collect(self) -> Iterator[Metric]:
-        """As Prometheus asks for it."""
-        with self._lock:
-            seconds, now = dict(self._seconds), time.monotonic()
-            for queue, began in self._since.values():
-                seconds[queue] = seconds.get(queue, 0.0) + now - began
+    def describe(self) -> tuple[CounterMetricFamily, GaugeMetricFamily]:
+        """What `collect` fills."""
         work = CounterMetricFamily(
             "labelyard_consumer_busy_seconds", "Time that consumers of a queue were at work.", labels=["queue"]
         )
         there = GaugeMetricFamily(
             "labelyard_consumer_threads", "Consumers of a queue that this process has.", labels=["queue"]
         )
+        return work, there
+
+    def collect(self) -> Iterator[Metric]:
+        """As Prometheus asks for it."""
+        with self._lock:
+            seconds, now = dict(self._seconds), time.monotonic()
+            for queue, began in self._since.values():
+                seconds[queue] = seconds.get(queue, 0.0) + now - began
+        work, there = self.describe()
         for queue, total in seconds.items():
             work.add_metric([queue], total)
         for queue, number in self._threads.items():

@@ -34,7 +34,7 @@ def exposed() -> dict[str, set[str]]:
     for collector, names in REGISTRY._collector_to_names.items():
         for metric in collector.describe() if hasattr(collector, "describe") else ():
             if metric.name.startswith("labelyard_"):
-                labels = set(getattr(collector, "_labelnames", ()))
+                labels = set(getattr(collector, "_labelnames", getattr(metric, "_labelnames", ())))
                 for ending in SAMPLES[metric.type]:
                     assert metric.name + ending in names
                     found[metric.name + ending] = labels | ({"le"} if ending == "_bucket" else set())
