@@ -111,11 +111,15 @@ def filled() -> list[str]:
 
 
 def empty(service: str) -> None:
-    """Drop all tables of a service's database."""
+    """Drop all tables of a service's database, and the functions of its triggers."""
     with _connect(service) as connection:
         held = "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()"
         for (table,) in connection.execute(held).fetchall():
             connection.execute(sql.SQL("DROP TABLE {} CASCADE").format(sql.Identifier(table)))
+        made = """SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = current_schema()::regnamespace
+                  AND NOT EXISTS (SELECT FROM pg_depend WHERE objid = pg_proc.oid AND deptype = 'e')"""
+        for (function,) in connection.execute(made).fetchall():  # all but those of extensions
+            connection.execute(f"DROP FUNCTION {function}".encode())
 
 
 def program(name: str) -> str:
