@@ -33,6 +33,7 @@ from .types import (
     InvitationState,
     Label,
     LabelFilter,
+    LabelGroup,
     LabelsAdded,
     LabelWithBody,
     LiveMessage,
@@ -468,8 +469,29 @@ class Labelyard:
         return added
 
     def labels(self, project_id: str, **where: Any) -> Iterator[Label]:
-        """Labels that I may see, newest first; `where` as in LabelFilter."""
+        """Labels that I may see, newest first; `where` as in LabelFilter, and `sort`."""
         return self.pages(f"/projects/{project_id}/labels", **where)
+
+    def search(self, project_id: str, chosen: LabelFilter, sort: str = "-created_at") -> Iterator[Label]:
+        """Labels that a filter of any form chooses, sorted (docs/users/labels.md)."""
+        path, asked = f"/projects/{project_id}/labels:search", {"filter": chosen, "sort": sort, "limit": 200}
+        page = self.post(path, asked)
+        while True:
+            yield from page["items"]
+            if page["next"] is None:
+                return
+            page = self.post(path, {**asked, "cursor": page["next"]})
+
+    def count_labels(self, project_id: str, chosen: LabelFilter) -> tuple[int, bool]:
+        """How many labels a filter chooses, and whether that is all; else there are more."""
+        counted = self.post(f"/projects/{project_id}/labels:count", {"filter": chosen})
+        return counted["labels"], counted["exact"]
+
+    def group_labels(self, project_id: str, by: Sequence[str], chosen: LabelFilter) -> list[LabelGroup]:
+        """The largest 200 groups of the labels that a filter chooses, by one or two fields."""
+        asked = {"filter": chosen, "by": list(by), "limit": 200}
+        groups: list[LabelGroup] = self.post(f"/projects/{project_id}/labels:group", asked)["items"]
+        return groups
 
     def label(self, project_id: str, label_id: str) -> LabelWithBody:
         """One label with its body."""

@@ -485,6 +485,14 @@ class LabelFilter(TypedDict, total=False):
     where: dict[str, Any]
 
 
+class LabelGroup(TypedDict):
+    """How many labels have these values, and the filter that opens them."""
+
+    values: list[str | None]
+    labels: int
+    filter: LabelFilter
+
+
 class Selection(TypedDict, total=False):
     """Labels by `ids` or by a `filter`; of these the first `limit` in `order`."""
 

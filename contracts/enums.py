@@ -143,6 +143,45 @@ class LabelOrder(StrEnum):
     RANDOM = "random"
 
 
+class LabelSort(StrEnum):
+    """What a list of labels is sorted by; `-`: what is last or most comes first. A label that lacks it is the least."""
+
+    CREATED = "created_at"
+    LAST_CREATED = "-created_at"
+    UPDATED = "updated_at"
+    LAST_UPDATED = "-updated_at"
+    SUBMITTED = "submitted_at"
+    LAST_SUBMITTED = "-submitted_at"
+    REVIEWED = "reviewed_at"
+    LAST_REVIEWED = "-reviewed_at"
+    DATA_KEY = "data_key"
+    LAST_DATA_KEY = "-data_key"
+    FEWEST_ROUNDS = "round"
+    MOST_ROUNDS = "-round"
+    FEWEST_OBJECTS = "objects"
+    MOST_OBJECTS = "-objects"
+    FEWEST_OPEN_ISSUES = "open_issues"
+    MOST_OPEN_ISSUES = "-open_issues"
+
+
+class GroupField(StrEnum):
+    """What labels are counted by. Days are those of UTC."""
+
+    STATUS = "status"
+    REVIEW = "review"
+    ROUND = "round"
+    ASSIGNEE = "assignee"
+    REVIEWER = "reviewer"
+    DATASET = "dataset"
+    TAG = "tag"
+    OBJECT_CLASS = "object_class"
+    HAS_OPEN_ISSUES = "has_open_issues"
+    CREATED = "created"
+    UPDATED = "updated"
+    SUBMITTED = "submitted"
+    REVIEWED = "reviewed"
+
+
 class IssueState(StrEnum):
     """Whether something about a label is still to be talked about."""
 

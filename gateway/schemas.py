@@ -13,10 +13,12 @@ from contracts.enums import (
     AssetState,
     DataType,
     ExportFormat,
+    GroupField,
     ImportFormat,
     InvitationState,
     IssueState,
     JobState,
+    LabelSort,
     OnError,
     Status,
     UserState,
@@ -26,7 +28,17 @@ from contracts.failed import FailedMessage, FailedState
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TeamRole, TokenScope
 from contracts.rpc.exports import ExportOptions, ShareLink
-from contracts.rpc.labels import Asset, AssetDraft, DataKey, IssueText, LabelFilter, Load, Mentions, PlainFilter
+from contracts.rpc.labels import (
+    GROUP_FIELDS_MAX,
+    Asset,
+    AssetDraft,
+    DataKey,
+    IssueText,
+    LabelFilter,
+    Load,
+    Mentions,
+    PlainFilter,
+)
 from contracts.rpc.members import INVITATION_DAYS, INVITED_FOR, Member, RoleCounts, SearchText
 from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
 
@@ -343,10 +355,26 @@ class ImportBody(Strict):
 class LabelsQuery(PageQuery, PlainFilter):
     """Which labels. Several values of one field: any of them; several fields: all of them."""
 
+    sort: LabelSort = LabelSort.LAST_CREATED
+
     @property
     def filter(self) -> LabelFilter:
         """The same, for the labels service."""
         return LabelFilter(**self.model_dump(include={*PlainFilter.model_fields}))
+
+
+class CountBody(Strict):
+    filter: LabelFilter = LabelFilter()
+
+
+class SearchBody(PageQuery):
+    filter: LabelFilter = LabelFilter()
+    sort: LabelSort = LabelSort.LAST_CREATED
+
+
+class GroupBody(PageQuery):
+    filter: LabelFilter = LabelFilter()
+    by: tuple[GroupField, ...] = Field(min_length=1, max_length=GROUP_FIELDS_MAX)
 
 
 class CommentBody(Strict):

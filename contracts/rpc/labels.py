@@ -11,11 +11,13 @@ from contracts.enums import (
     AssetState,
     BulkAction,
     Distribution,
+    GroupField,
     ImportFormat,
     IssueState,
     JobState,
     LabelAction,
     LabelOrder,
+    LabelSort,
     OnError,
     Review,
     Status,
@@ -194,10 +196,11 @@ class LabelWithBody(Label):
 
 
 class LabelPage(Message):
-    """Labels, newest first."""
+    """Labels in the order asked for. `previous`: the cursor of the page before."""
 
     items: tuple[Label, ...]
     next: str | None = None
+    previous: str | None = None
 
 
 class LabelsAdded(Message):
@@ -370,6 +373,36 @@ class LabelFilter(PlainFilter):
         """Whether it asks for anybody's part in the work, which visitors are not told."""
         flat = (self.assignee, self.has_assignee, self.reviewer, self.has_reviewer)
         return any(each is not None for each in flat) or (self.where is not None and names_people(self.where))
+
+
+COUNTED_MAX: Final = 10_000
+"""Labels that are counted one by one for a number on a page."""
+
+GROUP_FIELDS_MAX: Final = 2
+
+
+class LabelCount(Message):
+    """How many labels a filter chooses: exactly, or so many at least."""
+
+    labels: int
+    exact: bool
+
+
+class LabelGroup(Message):
+    """Labels that have these values of the fields they are grouped by, null where they have none, and the filter that
+    chooses just them. A label with several tags or classes is in several groups.
+    """
+
+    values: tuple[str | None, ...]
+    labels: int
+    filter: LabelFilter
+
+
+class LabelGroups(Message):
+    """Groups, the largest first."""
+
+    items: tuple[LabelGroup, ...]
+    next: str | None = None
 
 
 EDITING_SECONDS: Final = 60
@@ -651,6 +684,32 @@ class ListLabels(Query[LabelPage]):
 
     project_id: UUID
     filter: LabelFilter = LabelFilter()
+    sort: LabelSort = LabelSort.LAST_CREATED
+    viewer: Viewer = Viewer()
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class CountLabels(Query[LabelCount]):
+    """How many of a project's labels a filter chooses, up to COUNTED_MAX."""
+
+    right = Permission.READ_LABELS
+
+    project_id: UUID
+    filter: LabelFilter = LabelFilter()
+    viewer: Viewer = Viewer()
+
+
+class GroupLabels(Query[LabelGroups]):
+    """How many of the labels that a filter chooses have which values of one or two fields; `filter_too_large` where a
+    group's filter would be.
+    """
+
+    right = Permission.READ_LABELS
+
+    project_id: UUID
+    filter: LabelFilter = LabelFilter()
+    by: tuple[GroupField, ...] = Field(min_length=1, max_length=GROUP_FIELDS_MAX)
     viewer: Viewer = Viewer()
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)

@@ -3,18 +3,23 @@
 from uuid import UUID
 
 from contracts.body import Body
-from contracts.enums import LabelAction
+from contracts.enums import GroupField, LabelAction, LabelSort
 from contracts.errors import Problem
 from contracts.permissions import Permission, Scope
 from contracts.rpc.labels import (
     ActOnLabel,
     AddLabels,
+    CountLabels,
     Editor,
     GetHistory,
     GetLabel,
     GetProjectHistory,
+    GroupLabels,
     HistoryPage,
     Label,
+    LabelCount,
+    LabelFilter,
+    LabelGroups,
     LabelPage,
     LabelsAdded,
     LabelWithBody,
@@ -33,11 +38,14 @@ from gateway.schemas import (
     AddLabelsBody,
     AssignBody,
     CommentBody,
+    CountBody,
+    GroupBody,
     HistoryQuery,
     LabelsQuery,
     NextReviewBody,
     PageQuery,
     RestoreBodyBody,
+    SearchBody,
     UnassignBody,
 )
 from gateway.state import gateway
@@ -63,12 +71,48 @@ def add_labels(asker: Asker, project_id: UUID, body: AddLabelsBody, key: str) ->
 
 @group.route("GET", "/projects/{project_id}/labels", Permission.READ_LABELS)
 def list_labels(asker: Asker, project_id: UUID, query: LabelsQuery) -> LabelPage:
-    """Labels, newest first."""
-    chosen = query.filter
-    if chosen.names_people() and asker.scope is Scope.ANONYMOUS:
-        raise Problem("forbidden", "Visitors are not told about people.")
+    """Labels, the newest first unless sorted otherwise; `cursor` is `next` or `previous` of a page of the same sort."""
+    return _search(asker, project_id, query.filter, query.sort, query)
+
+
+@group.route("POST", "/projects/{project_id}/labels:search", Permission.READ_LABELS)
+def search_labels(asker: Asker, project_id: UUID, body: SearchBody) -> LabelPage:
+    """Labels that a filter of any form chooses; changes nothing."""
+    return _search(asker, project_id, body.filter, body.sort, body)
+
+
+def _search(asker: Asker, project_id: UUID, chosen: LabelFilter, sort: LabelSort, page: PageQuery) -> LabelPage:
+    _hide_people(asker, names_people=chosen.names_people())
     question = ListLabels(
-        project_id=project_id, filter=chosen, viewer=asker.viewer, cursor=query.cursor, limit=query.limit
+        project_id=project_id, filter=chosen, sort=sort, viewer=asker.viewer, cursor=page.cursor, limit=page.limit
+    )
+    return gateway().calls(question)
+
+
+def _hide_people(asker: Asker, *, names_people: bool) -> None:
+    if names_people and asker.scope is Scope.ANONYMOUS:
+        raise Problem("forbidden", "Visitors are not told about people.")
+
+
+@group.route("POST", "/projects/{project_id}/labels:count", Permission.READ_LABELS)
+def count_labels(asker: Asker, project_id: UUID, body: CountBody) -> LabelCount:
+    """How many labels a filter chooses: exactly up to 10,000, else that there are more; changes nothing."""
+    _hide_people(asker, names_people=body.filter.names_people())
+    return gateway().calls(CountLabels(project_id=project_id, filter=body.filter, viewer=asker.viewer))
+
+
+@group.route("POST", "/projects/{project_id}/labels:group", Permission.READ_LABELS)
+def group_labels(asker: Asker, project_id: UUID, body: GroupBody) -> LabelGroups:
+    """How many labels have which values of one or two fields, and the filter that opens each group; changes nothing."""
+    people = {GroupField.ASSIGNEE, GroupField.REVIEWER}
+    _hide_people(asker, names_people=body.filter.names_people() or not people.isdisjoint(body.by))
+    question = GroupLabels(
+        project_id=project_id,
+        filter=body.filter,
+        by=body.by,
+        viewer=asker.viewer,
+        cursor=body.cursor,
+        limit=body.limit,
     )
     return gateway().calls(question)
 

@@ -14,6 +14,7 @@ from contracts.rpc.labels import (
     CancelTask,
     CommentOnIssue,
     CompleteAssets,
+    CountLabels,
     CountObjects,
     CreateDataset,
     CreateTag,
@@ -32,6 +33,7 @@ from contracts.rpc.labels import (
     GetProjectHistory,
     GetStorageQuota,
     GetTask,
+    GroupLabels,
     HistoryPage,
     Import,
     Issue,
@@ -39,6 +41,8 @@ from contracts.rpc.labels import (
     IssueCommentPage,
     IssuePage,
     Label,
+    LabelCount,
+    LabelGroups,
     LabelPage,
     LabelQuick,
     LabelsAdded,
@@ -83,7 +87,18 @@ from contracts.rpc.labels import (
     UnlockLabel,
     Upload,
 )
-from services.labels.handlers import actions, data_library, editing, imports, issues, labels, states, storage, tags
+from services.labels.handlers import (
+    actions,
+    data_library,
+    editing,
+    imports,
+    issues,
+    labels,
+    search,
+    states,
+    storage,
+    tags,
+)
 from services.labels.handlers.bulk import tasks
 
 
@@ -128,7 +143,15 @@ class Labels(Service):
 
     @rpc
     def list_labels(self, session: Session, request: ListLabels) -> LabelPage:
-        return labels.list_labels(session, request)
+        return search.list_labels(session, request)
+
+    @rpc
+    def count_labels(self, session: Session, request: CountLabels) -> LabelCount:
+        return search.count_labels(session, request)
+
+    @rpc
+    def group_labels(self, session: Session, request: GroupLabels) -> LabelGroups:
+        return search.group_labels(session, request)
 
     @rpc
     def get_label(self, session: Session, request: GetLabel) -> LabelWithBody:

@@ -40,6 +40,10 @@ from tests.team import (
 AGENT = "audit-walk/1.0"
 
 ELSEWHERE: Mapping[str, str] = {
+    **{
+        name: "changes nothing; tests/service/labels/test_labels_search.py"
+        for name in ("search_labels", "count_labels", "group_labels")
+    },
     "preview_bulk": "changes nothing; tests/service/labels/test_labels_bulk.py",
     "request_password_reset": "takes a mail server; tests/service/members/test_members_resets.py",
 }

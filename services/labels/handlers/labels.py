@@ -26,11 +26,9 @@ from contracts.rpc.labels import (
     HistoryEntry,
     HistoryPage,
     Label,
-    LabelPage,
     LabelQuick,
     LabelsAdded,
     LabelWithBody,
-    ListLabels,
     ObjectCounts,
     ProjectHistoryEntry,
     ProjectHistoryPage,
@@ -39,7 +37,6 @@ from contracts.rpc.labels import (
 from services.labels.domain import life
 from services.labels.handlers import copies, storage
 from services.labels.handlers.data_library import find_dataset
-from services.labels.handlers.selection import selected
 from services.labels.models import Asset as AssetRow
 from services.labels.models import Dataset as DatasetRow
 from services.labels.models import EditLock, LabelBody, LabelHistory
@@ -193,19 +190,6 @@ def _label_ids(session: Session, project_id: UUID, assets: Sequence[UUID]) -> tu
     )
     found = {row.asset_id: row.id for row in session.execute(query)}
     return tuple(found[asset_id] for asset_id in assets)
-
-
-def list_labels(session: Session, request: ListLabels) -> LabelPage:
-    """A project's labels, newest first."""
-    if request.viewer.anonymous and request.filter.names_people():
-        raise Problem("forbidden", "Visitors do not see who works on what.")
-    query = sa.select(LabelRow).where(*selected(request.project_id, request.filter, request.viewer))
-    if request.cursor:
-        query = query.where(LabelRow.id < paging.decode(request.cursor, UUID)[0])
-    found = session.scalars(query.order_by(LabelRow.id.desc()).limit(request.limit + 1))
-    rows, following = paging.page(found, request.limit, lambda row: row.id)
-    items = tuple(to_label(row, request.viewer) for row in rows)
-    return LabelPage(items=items, next=following)
 
 
 def get_label(session: Session, project_id: UUID, label_id: UUID, viewer: Viewer) -> LabelWithBody:

@@ -28,6 +28,7 @@ from contracts.rpc.members import GetRole, RoleAnswer
 from contracts.rpc.projects import AddObjectClasses, GetProject, Project
 from services.labels.handlers import copies, data_library, labels
 from services.labels.handlers.verification import verify_assets
+from tests.service.labels.shelf import Shelf, filled_shelf
 
 MANAGER = Actor(user_id=UUID(int=1), role=Role.MANAGER)
 
@@ -235,3 +236,9 @@ def post(url: str, fields: dict[str, str], data: bytes) -> None:
     """Upload by a POST policy."""
     response = httpx.post(url, data=fields, files={"file": data})
     assert response.is_success, response.text
+
+
+@pytest.fixture(scope="module")
+def shelf(database: Database) -> Iterator[Shelf]:
+    with filled_shelf(database) as made:
+        yield made

@@ -32,7 +32,7 @@ from contracts.rpc.labels import (
     TakeNext,
     Viewer,
 )
-from services.labels.handlers import actions, copies, data_library, labels
+from services.labels.handlers import actions, copies, data_library, labels, search
 from tests.service.labels.conftest import MANAGER, Desk
 
 
@@ -77,7 +77,7 @@ def listed(
         limit=limit,
     )
     with desk.database.session() as session:
-        return labels.list_labels(session, request)
+        return search.list_labels(session, request)
 
 
 def history(desk: Desk, label_id: UUID, viewer: Viewer | None = None, **more: Any) -> HistoryPage:

@@ -27,7 +27,7 @@ from contracts.rpc.labels import (
     SaveBody,
     Viewer,
 )
-from services.labels.handlers import actions, copies, issues, labels
+from services.labels.handlers import actions, copies, issues, labels, search
 from tests.service.labels.conftest import MANAGER, Desk
 
 
@@ -99,7 +99,7 @@ def test_an_issue_is_opened_resolved_and_opened_again(desk: Desk) -> None:
     ]
     with desk.database.session() as session:
         by = LabelFilter(has_open_issues=True)
-        page = labels.list_labels(session, ListLabels(project_id=desk.project_id, filter=by))
+        page = search.list_labels(session, ListLabels(project_id=desk.project_id, filter=by))
     assert [each.id for each in page.items] == [label_id]
 
 
