@@ -40,10 +40,9 @@ from tests.team import (
 AGENT = "audit-walk/1.0"
 
 ELSEWHERE: Mapping[str, str] = {
-    **{
-        name: "changes nothing; tests/service/labels/test_labels_search.py"
-        for name in ("search_labels", "count_labels", "group_labels")
-    },
+    **dict.fromkeys(
+        ("search_labels", "count_labels", "group_labels"), "changes nothing; tests/service/labels/test_labels_search.py"
+    ),
     "preview_bulk": "changes nothing; tests/service/labels/test_labels_bulk.py",
     "request_password_reset": "takes a mail server; tests/service/members/test_members_resets.py",
 }

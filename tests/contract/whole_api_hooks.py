@@ -24,7 +24,7 @@ _GOOD_BODIES: dict[str, Any] = {
     "assign": {"user_id": _home["user_id"]},
     "restore_body": {"version": 1},
     "bulk_labels": {"selection": {"ids": [_home["label_id"]]}, "action": "unassign_reviewer"},
-    "search_labels": {"filter": {"where": {"not": {"field": "tags", "op": "exists", "value": True}}}, "sort": "data_key"},
+    "search_labels": {"filter": {"where": {"not": {"field": "tags", "op": "exists", "value": True}}}},
     "count_labels": {"filter": {"status": ["in_progress"]}},
     "group_labels": {"by": ["status", "tag"]},
     "preview_bulk": {"selection": {"filter": {}}, "action": "submit"},
