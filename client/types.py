@@ -499,6 +499,7 @@ class Selection(TypedDict, total=False):
     ids: list[str]
     filter: LabelFilter
     order: Literal["oldest", "newest", "data_key", "random"]
+    seed: int
     limit: int
 
 

@@ -416,11 +416,12 @@ TAGGING: Final = frozenset({BulkAction.ADD_TAGS, BulkAction.REMOVE_TAGS})
 
 
 class Selection(Strict):
-    """Labels by `ids`, or by a `filter`; of these the first `limit` in `order`."""
+    """Labels by `ids`, or by a `filter`; of these the first `limit` in `order`. `seed`: which random order."""
 
     ids: tuple[UUID, ...] | None = Field(default=None, min_length=1, max_length=SELECTED_IDS_MAX)
     filter: LabelFilter | None = None
     order: LabelOrder = LabelOrder.OLDEST
+    seed: int = Field(default=0, ge=0, le=2**31 - 1)
     limit: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
@@ -511,7 +512,9 @@ class Share(Message):
 
 
 class BulkPreview(Message):
-    """What an action over a selection would meet now. `possible`: labels whose status and review allow it."""
+    """What an action over a selection would meet now. `possible`: labels whose status and review allow it;
+    `assigned`: those that have a labeler, or a reviewer where it is about reviewers.
+    """
 
     selected: int
     possible: int

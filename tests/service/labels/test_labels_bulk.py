@@ -44,7 +44,7 @@ def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def start(desk: Desk, action: BulkAction, ids: list[UUID] | None = None, actor: Actor = MANAGER, **more: Any) -> Task:
-    selection = {name: more.pop(name) for name in ("filter", "limit", "order") if name in more}
+    selection = {name: more.pop(name) for name in ("filter", "limit", "order", "seed") if name in more}
     if ids is not None:
         selection["ids"] = ids
     what = BulkOrder(selection=selection, action=action, **more)
@@ -77,7 +77,7 @@ def skipped(desk: Desk, task: Task) -> list[SkippedLabel]:
 
 
 def previewed(desk: Desk, action: BulkAction, **more: Any) -> BulkPreview:
-    selection = {name: more.pop(name) for name in ("ids", "filter", "limit", "order") if name in more}
+    selection = {name: more.pop(name) for name in ("ids", "filter", "limit", "order", "seed") if name in more}
     what = BulkOrder(selection=selection, action=action, **more)
     with desk.database.session() as session:
         return tasks.preview_task(session, PreviewTask(project_id=desk.project_id, what=what))
@@ -206,6 +206,22 @@ def test_the_first_of_an_order_are_taken(desk: Desk) -> None:
     ]
 
 
+def test_a_random_order_is_the_same_for_one_seed(desk: Desk) -> None:
+    """So what a preview tells of is what a task then does."""
+    ids, people = desk.labels(40), team(desk, 2)
+    for label_id in ids[:20]:
+        act(desk, label_id, LabelAction.SUBMIT)
+    some: dict[str, Any] = {"filter": {}, "order": "random", "limit": 10, "users": people}
+    preview = previewed(desk, BulkAction.ASSIGN_LABELER, **some)
+    assert previewed(desk, BulkAction.ASSIGN_LABELER, **some) == preview
+    done(desk, BulkAction.ASSIGN_LABELER, **some)
+    chosen = [label_id for label_id in ids if desk.label(label_id).assignee is not None]
+    assert (len({*chosen} & {*ids[:20]}), len(chosen)) == (preview.submitted, preview.selected)
+    assert chosen != ids[:10]
+    assert previewed(desk, BulkAction.ASSIGN_LABELER, **some).assigned == 10
+    assert previewed(desk, BulkAction.ASSIGN_LABELER, **some, seed=1).assigned < 10
+
+
 # --- assigning ---
 
 
@@ -250,6 +266,7 @@ def test_a_preview_tells_what_is_submitted_already_and_changes_nothing(desk: Des
 def test_reviewers_are_given_what_is_not_approved(desk: Desk) -> None:
     ids, people = desk.labels(6), team(desk, 2, ProjectRole.REVIEWER)
     done(desk, BulkAction.ASSIGN_REVIEWER, ids[:2], users=people[:1])
+    assert previewed(desk, BulkAction.ASSIGN_REVIEWER, filter={}, users=people).assigned == 2
     task = done(desk, BulkAction.ASSIGN_REVIEWER, ids[2:], users=people, distribution="proportional")
     assert [task.given[str(person)] for person in people] == [1, 3]
     assert Counter(desk.label(label_id).reviewer for label_id in ids) == Counter(dict.fromkeys(people, 3))

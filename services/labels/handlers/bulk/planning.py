@@ -25,7 +25,6 @@ _ORDERS: Final[dict[LabelOrder, tuple[Any, ...]]] = {
     LabelOrder.OLDEST: (Label.id,),
     LabelOrder.NEWEST: (Label.id.desc(),),
     LabelOrder.DATA_KEY: (Label.dataset_id, Label.data_key),
-    LabelOrder.RANDOM: (sa.func.random(),),
 }
 
 _HAS: Final = {
@@ -57,14 +56,14 @@ def plan(session: Session, task: TaskRow) -> int:
 
 def preview(session: Session, project_id: UUID, order: BulkOrder) -> BulkPreview:
     """What a task would meet if it were planned now."""
-    rows = sa.select(Label.status, Label.review, Label.assignee).where(
+    of_reviewers = order.action in (BulkAction.ASSIGN_REVIEWER, BulkAction.UNASSIGN_REVIEWER)
+    person = Label.reviewer if of_reviewers else Label.assignee
+    rows = sa.select(Label.status, Label.review, person.label("person")).where(
         Label.id.in_(_query(project_id, order.selection))
     )
     some = rows.where(Label.project_id == project_id).subquery()
     count = sa.func.count()
-    query = sa.select(
-        some.c.status, some.c.review, some.c.assignee.is_not(None).label("assigned"), count.label("labels")
-    )
+    query = sa.select(some.c.status, some.c.review, some.c.person.is_not(None).label("assigned"), count.label("labels"))
     met = session.execute(query.group_by(some.c.status, some.c.review, "assigned")).all()
     by_status: Counter[str] = Counter()
     for row in met:
@@ -143,4 +142,10 @@ def _query(project_id: UUID, selection: Selection) -> sa.Select[UUID]:
     else:
         which = [Label.project_id == project_id, Label.id.in_(selection.ids or ())]
     query = sa.select(Label.id).where(*which)
-    return query.order_by(*_ORDERS[selection.order]).limit(selection.limit)
+    return query.order_by(*_order(selection)).limit(selection.limit)
+
+
+def _order(selection: Selection) -> tuple[Any, ...]:
+    if selection.order is LabelOrder.RANDOM:  # by a hash: every question of one selection is about the same labels
+        return (sa.func.md5(sa.cast(Label.id, sa.Text) + f":{selection.seed}"),)
+    return _ORDERS[selection.order]

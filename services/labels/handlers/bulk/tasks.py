@@ -127,7 +127,7 @@ def list_skipped(session: Session, request: ListSkipped) -> SkippedPage:
 
 
 def cancel_task(session: Session, request: CancelTask) -> Task:
-    """End a task; the part that is being done is still done before this answers."""
+    """End a task; of the part that is being done, all is done or nothing."""
     row = _row(session, request.project_id, request.task_id, lock=True)
     if row.kind in (TaskKind.MERGE_TAG, TaskKind.DELETE_TAG):
         raise Problem("unsupported", "The tag is gone: what is left of it on labels can't stay.")
