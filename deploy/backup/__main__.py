@@ -111,6 +111,8 @@ def verify(read: float, within: float) -> bool:
     _say(f"{promised} objects: {_told(missing)}")
     for backlog in backlogs:
         _say(f"{backlog.service}: {backlog.waiting} events in the outbox, {backlog.failed} failed messages")
+        for line in backlog.some:
+            print(line)
     for line in (counters + missing)[:SHOWN]:
         print(line)
     if len(counters + missing) > SHOWN:

@@ -25,6 +25,7 @@ Counters = dict[tuple[UUID, UUID, str], int]
 
 THREADS = 8
 LOOKED_AT_ONCE = 1000
+SHOWN = 10
 _BLOCK = 1024 * 1024
 
 # the counters once more, from the labels themselves and apart from the projector's code
@@ -61,6 +62,8 @@ class Backlog:
     service: str
     waiting: int
     failed: int
+    some: list[str]
+    """The newest of the failed messages, a line each."""
 
 
 def backlogs(within: float) -> list[Backlog]:
@@ -83,7 +86,12 @@ def _backlogs() -> list[Backlog]:
         with Database.of(service).session() as session:
             waiting = session.scalars(sa.select(sa.func.count()).select_from(outbox)).one()
             failed = session.scalars(sa.select(sa.func.count()).select_from(failed_messages)).one()
-        found.append(Backlog(service, waiting, failed))
+            newest = sa.select(failed_messages).order_by(failed_messages.c.failed_at.desc()).limit(SHOWN)
+            some = [
+                f"{row.type} of {row.queue}, tried {row.attempts} times: {row.reason}"
+                for row in session.execute(newest)
+            ]
+        found.append(Backlog(service, waiting, failed, some))
     return found
 
 

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -39,6 +40,10 @@ OTHERWISE = {
     "sign_on_callback": "needs an identity provider: tests/e2e/test_sign_on.py",
 }
 """Operations whose good answers are seen elsewhere."""
+
+FILTERED = ["search_labels", "count_labels", "group_labels", "bulk_labels", "preview_bulk", "create_export"]
+"""Operations whose bodies hold filters, which hold filters: every way to be wrong in every place of them, as the phase
+`coverage` asks, comes to no end. tests/service/labels/test_labels_filters.py looks at those."""
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +81,12 @@ def _everything(system: System, admin: Person) -> dict[str, str]:
 
 def test_an_admin_by_a_token(system: System, admin: Person, ground: Path, tmp_path: Path) -> None:
     token = new_token(system, admin).api.headers["Authorization"]
-    answers = _ask_everything(system, ground, tmp_path, {"Authorization": token}, examples=8)
+    others, these = (
+        [part for name in FILTERED for part in (f"--{kind}-operation-id", name)] for kind in ("exclude", "include")
+    )
+    ask = partial(_ask, system, ground, tmp_path, {"Authorization": token})
+    answers = ask(others) | ask([*these, "--phases", "fuzzing"])
+    assert answers.keys() == {*_operations()}, "an operation was not asked"
     good = {name for name, counts in answers.items() if any(status < "400" for status in counts)}
     assert {*_operations()} - good - {*OTHERWISE} == set(), "never answered well"
 
@@ -85,13 +95,14 @@ def _operations() -> list[str]:
     return [each["operationId"] for methods in document()["paths"].values() for each in methods.values()]
 
 
-def _ask_everything(
-    system: System, ground: Path, folder: Path, headers: dict[str, str], examples: int
+def _ask(
+    system: System, ground: Path, folder: Path, headers: dict[str, str], options: list[str]
 ) -> dict[str, dict[str, int]]:
     """How often each operation was answered with which status."""
     tally = folder / "tally.json"
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(HERE / "schemathesis.toml")]
-    command += ["run", str(PATH), "--url", f"{system.url}/api/v1", "--seed", str(SEED), "--max-examples", str(examples)]
+    command += ["run", str(PATH), "--url", f"{system.url}/api/v1", "--seed", str(SEED), "--max-examples", "8"]
+    command += options
     for name, value in headers.items():
         command += ["--header", f"{name}: {value}"]
     environment = {**os.environ, "LABELYARD_TEST_GROUND": str(ground), "LABELYARD_TEST_TALLY": str(tally)}
@@ -103,5 +114,4 @@ def _ask_everything(
     least = min(asked.values(), default=0)
     print(f"seed {SEED}: {len(asked)} operations, {sum(asked.values())} questions, of each at least {least}")
     assert done.returncode == 0, report
-    assert asked.keys() == {*_operations()}, "an operation was not asked"
     return answers

@@ -29,6 +29,7 @@ _GOOD_BODIES: dict[str, Any] = {
     "group_labels": {"by": ["status", "tag"]},
     "preview_bulk": {"selection": {"filter": {}}, "action": "submit"},
     "complete_assets": {"ids": [_home["asset_id"]], "wait": 0},
+    "create_export": {"name": "kept"},
     "start_import": {"upload": _home["upload"], "format": "coco", "dataset": _home["name"]},
     "replay_failed_queue": {"queue": "projects.nobody.v1"},
     "drop_failed_queue": {"queue": "projects.nobody.v1"},

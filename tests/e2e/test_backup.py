@@ -151,12 +151,17 @@ def test_verify_tells_what_does_not_agree(restored: Restored) -> None:
         exports.execute("UPDATE exports SET sha256 = repeat('0', 64) WHERE id = %s", (restored.done["id"],))
     with psycopg.connect(store.environment["LABELYARD_LABELS_DSN"]) as labels:
         labels.execute("UPDATE assets SET object_key = object_key || 'x' WHERE data_key = '0000.png'")
+        labels.execute(
+            "INSERT INTO failed_messages (id, queue, type, body, headers, reason, attempts)"
+            " VALUES (gen_random_uuid(), 'labels.nobody.v1', 'nothing.v1', '', '{}', 'broken', 8)"
+        )
     ill = backup(store, "verify", "--read", "100", "--within", "1")
     assert ill.returncode == 1
     wrong = [line for line in ill.stdout.splitlines() if line.startswith(f"project {project_id}")]
     assert len(wrong) == len(restored.seen.segments)
     assert f"export {restored.done['id']}: the SHA-256" in ill.stdout
     assert "is missing" in ill.stdout
+    assert "nothing.v1 of labels.nobody.v1, tried 8 times: broken" in ill.stdout
 
 
 def test_a_restore_refuses_what_is_in_use_or_spoiled(restored: Restored, tmp_path: Path) -> None:
@@ -281,5 +286,5 @@ def test_a_backup_made_while_everybody_works_agrees_with_itself(
                 manager.download_export(ended, tmp_path / "export.json")
             else:
                 assert "snapshot" in (ended["failure"] or "")
-        well = backup(target, "verify", "--read", "100")
+        well = backup(target, "verify", "--read", "100", "--within", "150")
         assert well.returncode == 0, well.stdout + well.stderr

@@ -23,7 +23,8 @@ from chassis import outbox
 from chassis.settings import SERVICES, settings
 from chassis.topology import subscriptions_of_service
 from client.transport import ApiError
-from contracts.events import EventData, ProjectPurgeRequested, SnapshotFailed
+from contracts.enums import ExportStep
+from contracts.events import EventData, PartReady, ProjectPurgeRequested, SnapshotCanceled, SnapshotFailed
 from deploy.local.processes import PROCESSES
 from deploy.local.system import System
 from tests.e2e.support import Team, body, eventually, make_team
@@ -141,7 +142,7 @@ def test_what_is_told_again_a_month_later_changes_nothing(system: System, tmp_pa
             recorder.caught_up()
             told = [event for event in recorder.events if event["type"] in TAKEN]
             completed = [event for event in told if event["type"] == "labels.snapshot.completed.v1"]
-            told += [_failed_snapshot(system, event) for event in completed]
+            told += [late for event in completed for late in _too_late(system, event)]
             assert {event["type"] for event in told} == TAKEN
             before = _state(team, day)
             for again in (told, [{**event, "id": str(uuid4())} for event in told]):
@@ -248,13 +249,16 @@ def _code(api: Any, path: str) -> str:
     return "ok"
 
 
-def _failed_snapshot(system: System, completed: dict[str, Any]) -> dict[str, Any]:
-    """That another attempt at a snapshot came to nothing, heard of when it is too late."""
-    data = completed["data"]
-    return _event(
-        system,
-        SnapshotFailed(project_id=data["project_id"], snapshot_id=data["snapshot_id"], code="gone", detail="late"),
-    )
+def _too_late(system: System, completed: dict[str, Any]) -> list[dict[str, Any]]:
+    """What is heard of an export that has long been written: another attempt at its snapshot came to nothing, nobody
+    wants the snapshot any more, and a worker is to write a part of it."""
+    project_id, export_id = completed["data"]["project_id"], completed["data"]["snapshot_id"]
+    late = [
+        SnapshotFailed(project_id=project_id, snapshot_id=export_id, code="gone", detail="late"),
+        SnapshotCanceled(project_id=project_id, snapshot_id=export_id),
+        PartReady(project_id=project_id, export_id=export_id, step=ExportStep.SNAPSHOT, part=0),
+    ]
+    return [_event(system, each) for each in late]
 
 
 def _event(system: System, data: EventData) -> dict[str, Any]:
