@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
@@ -16,6 +17,7 @@ from uuid import UUID, uuid4
 
 from kombu import Connection
 
+from chassis.database import RESTED
 from chassis.outbox import encode
 from chassis.settings import SERVICES
 from client import Labelyard
@@ -81,6 +83,7 @@ def _cut(server: str) -> Kind:
         with load.fault(*_away_without(server)):
             proxies.drop(server)  # what nothing was sent on meanwhile
             all_ready(crew.system)
+            time.sleep(RESTED)  # a connection that rests for less is used without a look at it
 
     return Kind(f"connections to {server} cut", inflict)
 
