@@ -5,14 +5,15 @@ lines reach. A region is always given, or signing would make a network call (fie
 """
 
 import io
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, BinaryIO, Literal, Protocol
 from urllib.parse import quote, urlsplit
+from zlib import crc32
 
 import urllib3
 from minio import Minio
@@ -33,6 +34,9 @@ LEAST = 5 * 1024 * 1024
 COPIED = 256 * 1024 * 1024
 """Bytes that the store is asked to copy at once: some answer only when they have."""
 
+MANY = 4000
+"""Parts that are sent of an object at most, about: S3 takes 10,000, and what stands between copies is a part, too."""
+
 COPIES = 4
 """Parts of one object that are on their way at once."""
 
@@ -48,21 +52,48 @@ class Readable(Protocol):
         ...
 
 
+class Damaged(Exception):
+    """An object is not what was stored; its argument is the key."""
+
+
 @dataclass(frozen=True)
 class Range:
-    """`length` bytes of an object, from `offset` on. With an `etag`, only of the object that has it."""
+    """`length` bytes of an object, from `offset` on. With an `etag`, only of the object that has it. `crc32`: theirs,
+    looked at where they come through a process."""
 
     key: str
     offset: int
     length: int
     etag: str | None = None
+    crc32: int | None = None
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A part of a multipart upload that is there, and how many bytes of it came through a process."""
+
+    etag: str
+    through: int
 
 
 class Journal(Protocol):
-    """Who remembers multipart uploads that have begun and not ended, so that none is left behind for ever."""
+    """Who remembers multipart uploads that have begun and not ended, so that none is left behind for ever.
+
+    `resumable`: their parts, too; one that was interrupted is not aborted then.
+    """
+
+    resumable: bool
 
     def began(self, key: str, upload_id: str) -> None:
         """It is committed when this returns; nothing has been uploaded yet."""
+        ...
+
+    def stored(self, key: str, upload_id: str, number: int, stored: Stored) -> None:
+        """A part of it is there. Called from several threads."""
+        ...
+
+    def begun(self, key: str) -> tuple[str, Mapping[int, Stored]] | None:
+        """The upload to go on with, and its parts that are there; None: a new one is to begin."""
         ...
 
     def ended(self, key: str, upload_id: str) -> None:
@@ -135,24 +166,29 @@ class ObjectStore:
         self._client.put_object(self.bucket, key, source, length=-1, part_size=PART, content_type=content_type)
 
     def compose(
-        self, key: str, pieces: Iterable[bytes | Range], content_type: str, journal: Journal
+        self,
+        key: str,
+        pieces: Iterable[bytes | Range],
+        content_type: str,
+        journal: Journal,
+        expected: int = 0,
     ) -> tuple[int, int]:
         """Store `pieces`, one behind the other, as one object; its size, and how many bytes came through this process.
 
-        The store copies ranges itself, but for the first 5 MiB of one that stands behind less than that: no part but an
-        upload's last may be smaller. Whole or not at all; what it was under `key` before stays until then. KeyError
-        where an object is missing, Changed where it is another.
+        The store copies ranges itself, but for those below 5 MiB and the first 5 MiB of one that stands behind less
+        than that: no part but an upload's last may be smaller. Whole or not at all; what it was under `key` before
+        stays until then. `expected`: its size in bytes, if it is known and so large that the parts must be.
+        KeyError where an object is missing, Changed where it is another, Damaged where its `crc32` is.
+        A `journal` that remembers parts lets who is given the same pieces again go on where this one stopped.
         """
+        least, most = max(LEAST, expected // MANY), max(COPIED, expected // MANY)
         composition = _Composition(self, self._client, key, content_type, journal)
         try:
-            for piece in pieces:
-                if isinstance(piece, bytes):
-                    composition.add(piece)
-                else:
-                    composition.copy(piece)
+            for part in parts(pieces, least, most):
+                composition.add(part)
             composition.finish()
-        except BaseException:
-            composition.abort()
+        except BaseException as error:
+            composition.abort(error)
             raise
         return composition.size, composition.through
 
@@ -264,93 +300,149 @@ class ObjectStore:
             return False
 
 
+def parts(pieces: Iterable[bytes | Range], least: int = LEAST, most: int = COPIED) -> Iterator[list[bytes | Range]]:
+    """The parts of a multipart upload that pieces make one behind the other: a range alone is copied by the store, all
+    else is read and sent. No part but the last has less than LEAST bytes. `least`: ranges below are read; `most`: of a
+    part that is copied. The same pieces, of which none is read here, make the same parts.
+    """
+    gathered: list[bytes | Range] = []
+    size = 0
+    unit = max(PART, least)
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            gathered.append(piece)
+            size += len(piece)
+        else:
+            offset, length = piece.offset, piece.length
+            taken = LEAST - size if 0 < size < LEAST else 0
+            if length - taken < least:
+                taken = length
+            if taken:
+                gathered.append(piece if taken == length else replace(piece, offset=offset, length=taken, crc32=None))
+                size += taken
+            offset, length = offset + taken, length - taken
+            if length:
+                if gathered:
+                    yield gathered
+                    gathered, size = [], 0
+                chunks = -(-length // most)
+                for number in range(chunks):  # of one size, lest the last is too small
+                    start, end = (offset + length * each // chunks for each in (number, number + 1))
+                    yield [replace(piece, offset=start, length=end - start, crc32=None)]
+        if size >= unit:
+            yield gathered
+            gathered, size = [], 0
+    if gathered:
+        yield gathered
+
+
+def _copied(part: list[bytes | Range]) -> Range | None:
+    """What the store copies to make a part; None: it is read and sent."""
+    alone = part[0] if len(part) == 1 else None
+    return alone if isinstance(alone, Range) and alone.length >= LEAST else None
+
+
 class _Composition:
     """An object that is being put together. The SDK's methods for parts are private: this is the one place that calls
     them (its version is pinned)."""
 
     def __init__(self, store: ObjectStore, client: Minio, key: str, content_type: str, journal: Journal) -> None:
-        self.size = 0
-        self.through = 0
+        self.size = self.through = 0
         self._store, self._client, self._key = store, client, key
         self._content_type, self._journal = content_type, journal
-        self._upload: str | None = None
-        self._parts: list[Future[Part]] = []
+        begun = journal.begun(key)
+        self._upload: str | None = begun[0] if begun else None
+        self._stored = begun[1] if begun else {}
+        self._parts: list[Future[Stored]] = []
         self._threads = ThreadPoolExecutor(COPIES)
-        self._buffer = bytearray()
+        self._held: list[bytes | Range] | None = None
 
-    def add(self, data: bytes) -> None:
-        """Put `data` behind what is there."""
-        self._buffer += data
-        self.size += len(data)
-        self.through += len(data)
-        while len(self._buffer) >= 2 * PART:  # what is left is no less than a part
-            self._send(PART)
-
-    def copy(self, piece: Range) -> None:
-        """Put a range of another object behind what is there."""
-        offset, length = piece.offset, piece.length
-        if length < LEAST or 0 < len(self._buffer) < LEAST:
-            taken = length if length < 2 * LEAST else LEAST - len(self._buffer)
-            self._read(Range(piece.key, offset, taken, piece.etag))
-            offset, length = offset + taken, length - taken
-        if not length:
+    def add(self, part: list[bytes | Range]) -> None:
+        """Put a part behind what is there. The first is held back: it may be all that there is."""
+        self.size += sum(len(each) if isinstance(each, bytes) else each.length for each in part)
+        if self._held is None:
+            self._held = part
             return
-        if self._buffer:
-            self._send(len(self._buffer))
-        self.size += length
-        chunks = -(-length // COPIED)
-        for number in range(chunks):  # of one size, lest the last is too small
-            start, end = (offset + length * each // chunks for each in (number, number + 1))
-            self._part(self._copy_part, Range(piece.key, start, end - start, piece.etag))
+        if self._upload is None:
+            self._begin()
+        if not self._parts:
+            self._send(self._held)
+        self._send(part)
 
     def finish(self) -> None:
         """Make it an object."""
-        if self._upload is None:
-            self._store.put(self._key, bytes(self._buffer), self._content_type)
+        held = self._held or []
+        if not self._parts and self._upload is None and _copied(held) is None:
+            data = self._read(held)
+            self._store.put(self._key, data, self._content_type)
+            self.through = len(data)
         else:
-            if self._buffer:
-                self._send(len(self._buffer))
-            parts = [each.result() for each in self._parts]
-            self._client._complete_multipart_upload(self._store.bucket, self._key, self._upload, parts)
+            if self._upload is None:
+                self._begin()
+            if not self._parts:
+                self._send(held)
+            stored = [each.result() for each in self._parts]
+            self.through = sum(each.through for each in stored)
+            sent = [Part(number, each.etag) for number, each in enumerate(stored, 1)]
+            assert self._upload is not None
+            self._client._complete_multipart_upload(self._store.bucket, self._key, self._upload, sent)
             self._journal.ended(self._key, self._upload)
         self._threads.shutdown()
 
-    def abort(self) -> None:
-        """Leave nothing behind; what can't be removed now is in the journal."""
+    def abort(self, error: BaseException) -> None:
+        """Leave nothing behind, unless the journal remembers the parts for who goes on, and they can; what can't be
+        removed now is in the journal."""
         self._threads.shutdown(cancel_futures=True)
-        if self._upload is not None:
+        lost = isinstance(error, S3Error) and error.code in ("NoSuchUpload", "InvalidPart")
+        if self._upload is not None and (lost or not self._journal.resumable):
             with suppress(*ERRORS):
                 self._store.abort(self._key, self._upload)
                 self._journal.ended(self._key, self._upload)
 
-    def _read(self, piece: Range) -> None:
-        if not piece.length:
+    def _begin(self) -> None:
+        headers: Any = {"Content-Type": self._content_type}
+        self._upload = self._client._create_multipart_upload(self._store.bucket, self._key, headers)
+        self._journal.began(self._key, self._upload)
+
+    def _read(self, pieces: list[bytes | Range]) -> bytes:
+        """What is in the pieces; it comes through this process."""
+        content = []
+        for piece in pieces:
+            if isinstance(piece, bytes):
+                content.append(piece)
+                continue
+            with self._store.open(piece.key, piece.offset, piece.length, piece.etag) as stream:
+                data = stream.read()
+            if len(data) != piece.length:
+                raise OSError(f"{piece.key}: {piece.length} bytes were expected, {len(data)} came")
+            if piece.crc32 not in (None, crc32(data)):
+                raise Damaged(piece.key)
+            content.append(data)
+        return b"".join(content)
+
+    def _send(self, part: list[bytes | Range]) -> None:
+        number = len(self._parts) + 1
+        if number in self._stored:
+            there: Future[Stored] = Future()
+            there.set_result(self._stored[number])
+            self._parts.append(there)
             return
-        with self._store.open(piece.key, piece.offset, piece.length, piece.etag) as stream:
-            data = stream.read()
-        if len(data) != piece.length:
-            raise OSError(f"{piece.key}: {piece.length} bytes were expected, {len(data)} came")
-        self.add(data)
-
-    def _send(self, size: int) -> None:
-        data = bytes(self._buffer[:size])
-        del self._buffer[:size]
-        self._part(self._upload_part, data)
-
-    def _part(self, work: Callable[[int, Any], Part], what: Any) -> None:
-        if self._upload is None:
-            headers: Any = {"Content-Type": self._content_type}
-            self._upload = self._client._create_multipart_upload(self._store.bucket, self._key, headers)
-            self._journal.began(self._key, self._upload)
         if len(self._parts) >= COPIES:  # no more in memory than that
             self._parts[-COPIES].result()
-        self._parts.append(self._threads.submit(work, len(self._parts) + 1, what))
+        self._parts.append(self._threads.submit(self._store_part, number, part))
 
-    def _upload_part(self, number: int, data: bytes) -> Part:
+    def _store_part(self, number: int, part: list[bytes | Range]) -> Stored:
         assert self._upload is not None
-        return Part(number, self._client._upload_part(self._store.bucket, self._key, data, None, self._upload, number))
+        if (copied := _copied(part)) is not None:
+            stored = Stored(self._copy(number, copied), 0)
+        else:
+            data = self._read(part)
+            etag = self._client._upload_part(self._store.bucket, self._key, data, None, self._upload, number)
+            stored = Stored(etag, len(data))
+        self._journal.stored(self._key, self._upload, number, stored)
+        return stored
 
-    def _copy_part(self, number: int, piece: Range) -> Part:
+    def _copy(self, number: int, piece: Range) -> str:
         assert self._upload is not None
         headers: Any = {
             "x-amz-copy-source": quote(f"/{self._store.bucket}/{piece.key}"),
@@ -360,7 +452,7 @@ class _Composition:
             headers["x-amz-copy-source-if-match"] = piece.etag
         with _translated(piece.key):
             etag, _ = self._client._upload_part_copy(self._store.bucket, self._key, self._upload, number, headers)
-        return Part(number, etag)
+        return etag
 
 
 @contextmanager

@@ -13,6 +13,7 @@ from .downloads import fetch
 from .transport import ATTEMPTS, ApiError, Transport, Unreachable
 from .types import (
     Action,
+    Archive,
     Asset,
     AssetDraft,
     AuditEntry,
@@ -686,6 +687,51 @@ class Labelyard:
     def unshare_export(self, export: Export) -> None:
         """Revoke an export's share link."""
         self.delete(f"/projects/{export['project_id']}/exports/{export['id']}/link")
+
+    # --- Raw data -----------------------------------------------------------------------------------
+
+    def archive(self, project_id: str) -> Archive:
+        """A project's raw-data archive, and what has changed since it was built."""
+        archive: Archive = self.get(f"/projects/{project_id}/raw-data")
+        return archive
+
+    def update_archive(self, project_id: str) -> Archive:
+        """Have the archive built, or brought up to date."""
+        archive: Archive = self.post(f"/projects/{project_id}/raw-data:update")
+        return archive
+
+    def await_archive(self, project_id: str) -> Archive:
+        """Wait until no build of the archive is under way."""
+        while (build := (archive := self.archive(project_id)).get("build")) and build["state"] in ("queued", "running"):
+            time.sleep(0.3)
+        return archive
+
+    def cancel_archive(self, project_id: str) -> Archive:
+        """Stop the build that is under way; the archive that stands stays."""
+        archive: Archive = self.post(f"/projects/{project_id}/raw-data:cancel")
+        return archive
+
+    def download_archive(self, project_id: str, target: Path, progress: Progress = _nothing) -> None:
+        """Download the archive that stands; `target` appears only whole, with the right size."""
+        size = (self.archive(project_id).get("report") or {}).get("size")
+        signed = self._signed(f"/projects/{project_id}/raw-data/download")
+        fetch(self.transport.storage, signed, target, size=size, sha256=None, progress=progress)
+
+    def delete_archive(self, project_id: str) -> None:
+        """Delete the archive, and stop its build."""
+        self.delete(f"/projects/{project_id}/raw-data")
+
+    def share_archive(
+        self, project_id: str, *, expires_at: str | None = None, max_downloads: int | None = None
+    ) -> ShareLink:
+        """Make an address by which anyone may download the archive, in place of the one that stands."""
+        body = {"expires_at": expires_at, "max_downloads": max_downloads}
+        link: ShareLink = self.post(f"/projects/{project_id}/raw-data/link", body)
+        return link
+
+    def unshare_archive(self, project_id: str) -> None:
+        """Revoke the archive's share link."""
+        self.delete(f"/projects/{project_id}/raw-data/link")
 
     # --- Looking after the installation -------------------------------------------------------------
 

@@ -355,6 +355,28 @@ class Export(TypedDict):
     waiting_for_worker: NotRequired[bool]
 
 
+class ArchiveBuild(TypedDict):
+    """The latest build or update of an archive; `done` of `total` bytes of the file stand."""
+
+    state: JobState
+    failure: NotRequired[str | None]
+    done: int
+    total: NotRequired[int | None]
+    remaining_seconds: NotRequired[float | None]
+    waiting_for_worker: NotRequired[bool]
+
+
+class Archive(TypedDict):
+    """A project's raw-data archive; `report` and `built_at` of the file that stands, None where there is none."""
+
+    project_id: str
+    built_at: NotRequired[str | None]
+    report: NotRequired[dict[str, Any] | None]
+    changes: NotRequired[dict[str, int] | None]
+    build: NotRequired[ArchiveBuild | None]
+    link: NotRequired[ShareLink | None]
+
+
 class FailedMessage(TypedDict):
     """A message that a service's handler failed at; `next_try_at` None: not tried again by itself."""
 

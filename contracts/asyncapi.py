@@ -18,6 +18,8 @@ from pydantic.json_schema import models_json_schema
 
 from contracts.events import (
     EVENTS,
+    ArchiveChanged,
+    ArchiveReady,
     AssetsCompleted,
     CheckDue,
     CountersChanged,
@@ -67,9 +69,10 @@ QUEUES: Final[Mapping[str, tuple[type[EventData], ...]]] = {
         SnapshotCompleted,
         SnapshotFailed,
     ),
-    "exports.clearing.v1": (ExportChanged,),
+    "exports.clearing.v1": (ExportChanged, ArchiveChanged),
     "exports.export.v1": (ExportReady,),
     "exports.part.v1": (PartReady,),
+    "exports.archive.v1": (ArchiveReady,),
 }
 """Queue -> the event types bound to it. A queue's name begins with the service that takes from it."""
 
@@ -82,6 +85,7 @@ HEARD: Final[tuple[type[EventData], ...]] = (
     GuidelineChanged,
     CountersChanged,
     ExportChanged,
+    ArchiveChanged,
 )
 """What every gateway process hears, on a queue of its own that ends with it."""
 

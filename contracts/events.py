@@ -237,7 +237,7 @@ class TaskDue(EventData):
 
 
 class SnapshotRequested(EventData):
-    """Exports needs the labels of a project that a filter selects, frozen as part objects."""
+    """Exports needs the labels of a project that a filter selects, or where their images are, frozen as objects."""
 
     type = "exports.snapshot.requested.v1"
     order = True
@@ -246,6 +246,8 @@ class SnapshotRequested(EventData):
     snapshot_id: UUID
     filter: dict[str, Any] = {}
     names: bool = False  # whether the manifest is to say which names are ambiguous
+    labels: bool = True  # whether the labels themselves are wanted
+    images: bool = False  # whether it is to list where their images are
 
 
 class SnapshotCanceled(EventData):
@@ -334,6 +336,34 @@ class ExportChanged(EventData):
     step: ExportStep | None = None
     labels_per_second: float | None = None
     remaining_seconds: float | None = None
+
+
+class ArchiveReady(EventData):
+    """The list of a project's images stands; an export worker builds or updates its raw-data archive."""
+
+    type = "exports.archive.ready.v1"
+    order = True
+
+    project_id: UUID
+    build_id: UUID
+
+
+class ArchiveChanged(EventData):
+    """A project's raw-data archive is now here: `state` of the latest build, of which `done` of `total` bytes stand.
+
+    `ready`: there is one to download.
+    """
+
+    type = "exports.archive.changed.v1"
+
+    project_id: UUID
+    version: int
+    build_id: UUID | None = None
+    state: JobState | None = None
+    ready: bool = False
+    done: int = 0
+    total: int | None = None
+    waiting_for_worker: bool = False
 
 
 class ProjectVersion(Message):

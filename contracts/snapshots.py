@@ -1,9 +1,41 @@
 """What a snapshot consists of: the parts in the object store, and the manifest that names them."""
 
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
 from uuid import UUID
 
 from contracts.body import Specification
 from contracts.message import Message, Time
+
+
+class Image(NamedTuple):
+    """Where a label's image stands: `key`, an object of `size` bytes; None where it is not stored (any more)."""
+
+    label_id: str
+    dataset: str
+    data_key: str
+    key: str | None
+    size: int
+    crc32: int
+
+
+class ImageList(Message):
+    """An object that lists images, one a line, in the order of their labels' ids. `size`: bytes of all images."""
+
+    key: str
+    images: int
+    size: int
+
+    @staticmethod
+    def line(image: Image) -> bytes:
+        """One of its lines."""
+        return json.dumps(image, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+    @staticmethod
+    def read(data: bytes) -> Iterator[Image]:
+        """What is listed."""
+        return (Image(*json.loads(line)) for line in data.splitlines())
 
 
 class Part(Message):
@@ -27,7 +59,7 @@ class Manifest(Message):
 
     `specification` is the project's as the labels service knew it then, at the project's version `project_version`.
     `ambiguous`, where it was asked for: (dataset, data key) of labels that are named as another but for extension and
-    letter case.
+    letter case. `images`, where they were asked for: a list for each part; where labels were not, as many as it takes.
     """
 
     project_id: UUID
@@ -39,3 +71,4 @@ class Manifest(Message):
     objects: int
     parts: tuple[Part, ...]
     ambiguous: tuple[tuple[str, str], ...] = ()
+    images: tuple[ImageList, ...] = ()

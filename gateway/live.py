@@ -21,6 +21,7 @@ from chassis import context, metrics, tracing
 from chassis.logs import get_logger
 from contracts.errors import Problem
 from contracts.events import (
+    ArchiveChanged,
     CountersChanged,
     EventData,
     ExportChanged,
@@ -97,6 +98,7 @@ class Stream:
         self._doubted = False
         self._outdated: set[Card] = set()
         self._exports: dict[UUID, ExportChanged] = {}
+        self._archive: ArchiveChanged | None = None
 
     def offer(self, counters: Counters) -> None:
         """Put a state into the slot; never waits."""
@@ -139,6 +141,20 @@ class Stream:
                     self._exports[event.export_id] = event
                 self._wake.notify()
 
+    def tell_archive(self, event: ArchiveChanged) -> None:
+        """The project's raw-data archive is now here, for those who may know of it."""
+        with self._wake:
+            if scope_of(Permission.EXPORT, self.role) is not None:
+                if self._archive is None or self._archive.version < event.version:
+                    self._archive = event
+                self._wake.notify()
+
+    def told_archive(self) -> ArchiveChanged | None:
+        """The latest of the archive, if it changed, once."""
+        with self._wake:
+            taken, self._archive = self._archive, None
+            return taken
+
     def told_exports(self) -> list[ExportChanged]:
         """The latest of each export that changed, once."""
         with self._wake:
@@ -156,7 +172,10 @@ class Stream:
         """The state in the slot, taken out, and whether the reader is doubted; after at most `seconds`."""
         with self._wake:
             self._wake.wait_for(
-                lambda: self._slot is not None or self._doubted or bool(self._outdated or self._exports), seconds
+                lambda: (
+                    self._slot is not None or self._doubted or bool(self._outdated or self._exports or self._archive)
+                ),
+                seconds,
             )
             taken, doubted = self._slot, self._doubted
             self._slot, self._doubted = None, False
@@ -251,6 +270,9 @@ class Hub:
         elif isinstance(event, ExportChanged):
             for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
                 stream.tell_export(event)
+        elif isinstance(event, ArchiveChanged):
+            for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
+                stream.tell_archive(event)
 
     def listening(self, yes: bool) -> None:
         """Events are heard again: anything may have changed meanwhile."""
@@ -381,6 +403,8 @@ def messages(
             yield b"event: changed\ndata: " + to_json({"cards": cards}) + b"\n\n"
         for event in stream.told_exports():
             yield b"event: export\ndata: " + event.model_dump_json(exclude={"project_id"}).encode() + b"\n\n"
+        if (archive := stream.told_archive()) is not None:
+            yield b"event: archive\ndata: " + archive.model_dump_json(exclude={"project_id"}).encode() + b"\n\n"
         if beats:
             beat_at = time.monotonic() + hub.heartbeat
             hub.look_again(stream.topic)

@@ -27,7 +27,7 @@ from contracts.enums import (
 from contracts.failed import FailedMessage, FailedState
 from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import ProjectRole, Role, TeamRole, TokenScope
-from contracts.rpc.exports import ExportOptions, ShareLink
+from contracts.rpc.exports import Archive, ExportOptions, ShareLink
 from contracts.rpc.labels import (
     GROUP_FIELDS_MAX,
     Asset,
@@ -464,6 +464,26 @@ class ShareBody(Strict):
 
     expires_at: AskedTime | None = None
     max_downloads: int | None = Field(default=None, ge=1, le=2**31 - 1)
+
+
+class ArchiveChanges(Message):
+    """What has changed in a project since its archive was built or brought up to date; `added_size` in bytes."""
+
+    added: int
+    added_size: int
+    removed: int
+
+
+class ArchiveCard(Archive):
+    """A raw-data archive, and what an update would change. No `changes`: there is none, or nobody can say now."""
+
+    changes: ArchiveChanges | None = None
+
+
+class RetentionBody(Strict):
+    """`days`: how old an export may get; null: as old as it likes."""
+
+    days: int | None = Field(default=None, ge=1, le=36_500)
 
 
 class MadeLink(ShareLink):

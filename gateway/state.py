@@ -10,6 +10,7 @@ from flask import current_app
 from chassis.settings import Settings
 from contracts.errors import Problem
 from contracts.events import (
+    ArchiveChanged,
     CountersChanged,
     EventData,
     ExportChanged,
@@ -34,6 +35,7 @@ HEARD = (
     GuidelineChanged,
     CountersChanged,
     ExportChanged,
+    ArchiveChanged,
 )
 """The events that every gateway process listens to."""
 

@@ -112,6 +112,65 @@ class ExportPage(Message):
     next: str | None = None
 
 
+class ArchiveReport(Message):
+    """What is in a raw-data archive, and what it took to build. Sizes in bytes.
+
+    `added`, `removed`, `kept`: images, as against the archive before; `missing`: those that are no longer stored.
+    `dead`: bytes of removed images that are still in the file, `compacted`: they were left out. `through`: bytes that
+    came through a worker (the images added, and the directory), `copied`: those that the store copied by itself.
+    `last_label`: the newest label whose image was looked at.
+    """
+
+    images: int
+    images_size: int
+    size: int
+    added: int
+    added_size: int
+    removed: int
+    kept: int
+    missing: int = 0
+    dead: int = 0
+    compacted: bool = False
+    through: int
+    copied: int
+    last_label: UUID | None = None
+
+
+class ArchiveBuild(Message):
+    """The latest build or update of an archive. `done` of `total` bytes of the file stand."""
+
+    state: JobState
+    failure: str | None = None
+    done: int = 0
+    total: int | None = None
+    remaining_seconds: float | None = None
+    waiting_for_worker: bool = False
+    asked_by: UUID
+    asked_at: Time
+    ended_at: Time | None = None
+
+
+class Archive(Message):
+    """A project's raw-data archive: the zip of its images. `report`, `built_at`: of the file that stands, which has the
+    images of `taken_at`; None: there is none. It stays until the one that `build` is making stands.
+    """
+
+    project_id: UUID
+    version: int
+    taken_at: Time | None = None
+    built_at: Time | None = None
+    report: ArchiveReport | None = None
+    build: ArchiveBuild | None = None
+    link: ShareLink | None = None
+
+
+class Retention(Message):
+    """After how many days a project's exports and its archive are deleted, their links with them; None: never."""
+
+    days: int | None = None
+    version: int = 0
+
+
 class CreateExport(Command[Export]):
     """Ask for an export of the labels that `filter` selects."""
 
@@ -254,6 +313,14 @@ class GetExportQuota(Query[Quota]):
     project_id: UUID
 
 
+class GetArchive(Query[Archive]):
+    """A project's raw-data archive, as it is now."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+
+
 class SetExportQuota(Command[Quota]):
     """Say how many exports a project may keep; None: as the installation has it. Less than there are deletes none."""
 
@@ -262,3 +329,72 @@ class SetExportQuota(Command[Quota]):
     project_id: UUID
     limit: int | None = Field(default=None, ge=0, lt=2**63)
     actor: UUID
+
+
+class UpdateArchive(Command[Archive]):
+    """Build a project's raw-data archive, or bring it up to date; one that is being built goes on."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+    actor: UUID
+
+
+class CancelArchive(Command[Archive]):
+    """Stop the build of an archive; the one that stands stays."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+
+
+class DeleteArchive(Command[Nothing]):
+    """Delete a project's raw-data archive, and stop the one that is being built; none there is fine."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+
+
+class LinkArchive(Query[Link]):
+    """An address to download a project's raw-data archive, signed for 60 s; `not_ready` before there is one."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+
+
+class ShareArchive(Command[NewShareLink]):
+    """Make a link by which anyone may download a project's raw-data archive, as `ShareExport` does."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+    expires_at: Time | None = None
+    max_downloads: int | None = Field(default=None, ge=1, le=2**31 - 1)
+    actor: UUID
+
+
+class UnshareArchive(Command[Nothing]):
+    """Revoke the archive's share link; none there is fine."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+
+
+class GetRetention(Query[Retention]):
+    """How long a project's exports and its archive are kept."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+
+
+class SetRetention(Command[Retention]):
+    """Say how long a project's exports and its archive are kept; what is older already goes with the next sweep."""
+
+    right = Permission.EDIT_PROJECT
+
+    project_id: UUID
+    days: int | None = Field(default=None, ge=1, le=36_500)

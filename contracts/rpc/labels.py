@@ -1128,3 +1128,20 @@ class SetStorageQuota(Command[Quota]):
     project_id: UUID
     limit: int | None = Field(default=None, ge=0, lt=2**63)
     actor: UUID
+
+
+class ImageSummary(Message):
+    """How many images a project has, and of labels after one: how many, of how many bytes together."""
+
+    images: int
+    newer: int
+    newer_size: int
+
+
+class SummarizeImages(Query[ImageSummary]):
+    """How many images a project has; `after`: the id of a label, and how many belong to newer ones."""
+
+    right = Permission.EXPORT
+
+    project_id: UUID
+    after: UUID | None = None

@@ -143,6 +143,15 @@ ROWS: dict[str, tuple[Panel, ...]] = {
         Panel("Exports under way", "short", {"max by (state) (labelyard_exports_open)": "{{state}}"}),
         Panel("Age of the oldest", "s", {"max(labelyard_exports_oldest_seconds)": "oldest"}),
         Panel("Bytes through export workers", "Bps", {"sum(rate(labelyard_export_bytes_through_total[5m]))": "bytes"}),
+        Panel(
+            "Bytes of archives",
+            "Bps",
+            {
+                "sum(rate(labelyard_archive_bytes_through_total[5m]))": "through workers",
+                "sum(rate(labelyard_archive_bytes_copied_total[5m]))": "copied by the store",
+            },
+        ),
+        Panel("Files kept", "bytes", {"sum by (kind) (labelyard_exports_storage_bytes)": "{{kind}}"}),
         Panel("Parts done", "ops", {rate("labelyard_export_parts_total", "step"): "{{step}}"}),
         Panel("Age of the oldest part", "s", {"max(labelyard_exports_oldest_part_seconds)": "oldest"}),
         Panel(

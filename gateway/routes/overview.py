@@ -48,7 +48,7 @@ def watch(asker: Asker, project_id: UUID) -> Response:
     The cards are those of the overview that move: labeling_status, and review where one's role sees it. `changed` with
     `{"cards"}` names others that are no longer true: ask for the overview again. `export`, to those who may export,
     says where an export is now: its export_id, version, state, how many labels of how many are done, and whether it
-    waits for a worker.
+    waits for a worker; `archive` the same of the raw-data archive, in bytes.
     """
     assert asker.role is not None
     hub = gateway().hub

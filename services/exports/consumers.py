@@ -1,7 +1,10 @@
 """Which events this service takes."""
 
+from sqlalchemy.orm import Session
+
 from chassis.consumer import Subscription
 from contracts.events import (
+    ArchiveChanged,
     ExportChanged,
     ProjectChanged,
     ProjectDeleted,
@@ -10,7 +13,24 @@ from contracts.events import (
     SnapshotFailed,
     SnapshotProgressed,
 )
-from services.exports.handlers import exports
+from services.exports.handlers import archives, exports
+
+
+def _snapshot_completed(session: Session, event: SnapshotCompleted) -> None:
+    """It is an export's or an archive's; the other does not know it."""
+    exports.snapshot_completed(session, event)
+    archives.list_completed(session, event)
+
+
+def _snapshot_failed(session: Session, event: SnapshotFailed) -> None:
+    exports.snapshot_failed(session, event)
+    archives.list_failed(session, event)
+
+
+def _give_up(session: Session, event: SnapshotCompleted | SnapshotFailed) -> None:
+    exports.give_up(session, event)
+    archives.give_up(session, event)
+
 
 SUBSCRIPTIONS = (
     Subscription(
@@ -20,10 +40,14 @@ SUBSCRIPTIONS = (
             ProjectDeleted: exports.project_deleted,
             ProjectRestored: exports.project_changed,
             SnapshotProgressed: exports.snapshot_progressed,
-            SnapshotCompleted: exports.snapshot_completed,
-            SnapshotFailed: exports.snapshot_failed,
+            SnapshotCompleted: _snapshot_completed,
+            SnapshotFailed: _snapshot_failed,
         },
-        given_up={SnapshotCompleted: exports.give_up, SnapshotFailed: exports.give_up},
+        given_up={SnapshotCompleted: _give_up, SnapshotFailed: _give_up},
     ),
-    Subscription("exports.clearing.v1", {ExportChanged: exports.clear_away}, own_transactions=True),
+    Subscription(
+        "exports.clearing.v1",
+        {ExportChanged: exports.clear_away, ArchiveChanged: archives.clear_away},
+        own_transactions=True,
+    ),
 )

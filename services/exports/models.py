@@ -87,6 +87,58 @@ class PartRow(Base):
     sent_at: Mapped[datetime | None]
 
 
+class ArchiveRow(Base):
+    """A project's raw-data archive: the one that stands, and the latest build.
+
+    `key`: of the zip that stands (its index beside it), null where there is none; `report`: a contracts' ArchiveReport
+    of it; `taken_at`: the moment whose images are in it. `deleted_at`: there was one, and it was deleted.
+    `build_id`, `state`: of the latest build, whose list of images is the snapshot of the same id; `attempt` is its
+    fencing token. `done` of `total` bytes stand.
+    """
+
+    __tablename__ = "archives"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(sa.BigInteger)
+    key: Mapped[str | None]
+    report: Mapped[dict[str, Any] | None]
+    taken_at: Mapped[datetime | None]
+    built_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+    build_id: Mapped[UUID | None]
+    state: Mapped[str | None]
+    attempt: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    manifest: Mapped[str | None]
+    failure: Mapped[str | None]
+    done: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    total: Mapped[int | None] = mapped_column(sa.BigInteger)
+    waiting_for_worker: Mapped[bool] = mapped_column(server_default=sa.false())
+    asked_by: Mapped[UUID | None]
+    asked_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    ended_at: Mapped[datetime | None]
+
+
+class SupersededFile(Base):
+    """An object that nobody is led to any more, and that is deleted once those who were have had their time."""
+
+    __tablename__ = "superseded_files"
+    __table_args__ = (sa.Index("superseded_files_due", "delete_after"),)
+
+    key: Mapped[str] = mapped_column(primary_key=True)
+    delete_after: Mapped[datetime]
+
+
+class RetentionRow(Base):
+    """After how many days a project's exports and its archive are deleted; `days` null: never."""
+
+    __tablename__ = "retentions"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    days: Mapped[int | None]
+    version: Mapped[int]
+
+
 class ShareLinkRow(Base):
     """An address by which anyone may download a file. At most one that is not revoked stands for each file."""
 
@@ -103,7 +155,7 @@ class ShareLinkRow(Base):
 
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
-    target_id: Mapped[UUID]  # the export's
+    target_id: Mapped[UUID]  # the export's; of the raw-data archive the project's
     digest: Mapped[bytes] = mapped_column(unique=True)  # SHA-256 of its token
     created_by: Mapped[UUID]
     created_at: Mapped[datetime]

@@ -7,27 +7,38 @@ from chassis.rpc.client import RpcClient
 from chassis.rpc.server import Service, rpc
 from contracts.rpc import Nothing
 from contracts.rpc.exports import (
+    Archive,
+    CancelArchive,
     CancelExport,
     CountShareLinks,
     CreateExport,
+    DeleteArchive,
     DeleteExport,
     Export,
     ExportPage,
     FollowShareLink,
+    GetArchive,
     GetExport,
     GetExportQuota,
+    GetRetention,
+    LinkArchive,
     LinkExport,
     ListExports,
     NewShareLink,
     RenameExport,
     RepeatExport,
+    Retention,
     SetExportQuota,
+    SetRetention,
+    ShareArchive,
     ShareExport,
     ShareLinkCount,
+    UnshareArchive,
     UnshareExport,
+    UpdateArchive,
 )
 from contracts.rpc.labels import Link, Quota
-from services.exports.handlers import exports, sharing
+from services.exports.handlers import archives, exports, retention, sharing
 
 
 class Exports(Service):
@@ -91,3 +102,39 @@ class Exports(Service):
     def follow_share_link(self, request: FollowShareLink) -> Link:
         with self.database.session() as session:  # a question that counts who asks
             return sharing.follow(session, ObjectStore.shared(), request)
+
+    @rpc
+    def get_archive(self, session: Session, request: GetArchive) -> Archive:
+        return archives.get_archive(session, request.project_id)
+
+    @rpc
+    def update_archive(self, session: Session, request: UpdateArchive) -> Archive:
+        return archives.update_archive(session, RpcClient.shared(), request)
+
+    @rpc
+    def cancel_archive(self, session: Session, request: CancelArchive) -> Archive:
+        return archives.cancel_archive(session, request.project_id)
+
+    @rpc
+    def delete_archive(self, session: Session, request: DeleteArchive) -> Nothing:
+        return archives.delete_archive(session, request.project_id)
+
+    @rpc
+    def link_archive(self, session: Session, request: LinkArchive) -> Link:
+        return archives.link_archive(session, ObjectStore.shared(), request.project_id)
+
+    @rpc(again=sharing.share_archive_again)
+    def share_archive(self, session: Session, request: ShareArchive) -> NewShareLink:
+        return sharing.share_archive(session, request)
+
+    @rpc
+    def unshare_archive(self, session: Session, request: UnshareArchive) -> Nothing:
+        return sharing.unshare_archive(session, request)
+
+    @rpc
+    def get_retention(self, session: Session, request: GetRetention) -> Retention:
+        return retention.get_retention(session, request.project_id)
+
+    @rpc
+    def set_retention(self, session: Session, request: SetRetention) -> Retention:
+        return retention.set_retention(session, request)

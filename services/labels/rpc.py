@@ -35,6 +35,7 @@ from contracts.rpc.labels import (
     GetTask,
     GroupLabels,
     HistoryPage,
+    ImageSummary,
     Import,
     Issue,
     IssueComment,
@@ -78,6 +79,7 @@ from contracts.rpc.labels import (
     SkippedPage,
     StartImport,
     StartTask,
+    SummarizeImages,
     Tag,
     TagPage,
     TakeNext,
@@ -91,6 +93,7 @@ from services.labels.handlers import (
     actions,
     data_library,
     editing,
+    image_lists,
     imports,
     issues,
     labels,
@@ -296,3 +299,7 @@ class Labels(Service):
     @rpc
     def set_storage_quota(self, session: Session, request: SetStorageQuota) -> Quota:
         return storage.set_quota(session, request)
+
+    @rpc
+    def summarize_images(self, session: Session, request: SummarizeImages) -> ImageSummary:
+        return image_lists.summarize(session, request)

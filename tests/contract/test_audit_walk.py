@@ -99,6 +99,7 @@ def day(system: System, mails: MailServer) -> Day:
     _bulk(owner, there)
     day.import_id = _import(owner, there)
     _export(owner, there)
+    _raw_data(owner, there)
     _operate(system, owner, day.project_id)
     _account(system, day, str(labeler.email), str(labeler.id))
     _people(system, day, mails, str(labeler.id))
@@ -166,6 +167,15 @@ def _import(owner: Person, there: str) -> str:
     started: str = owner.ok("POST", f"{there}/imports", json=wanted)["id"]
     _await(lambda: owner.ok("GET", f"{there}/imports/{started}")["state"] not in ("queued", "running"))
     return started
+
+
+def _raw_data(owner: Person, there: str) -> None:
+    owner.ok("POST", f"{there}/raw-data:update")
+    owner.ok("POST", f"{there}/raw-data/link", json={})
+    owner.ok("DELETE", f"{there}/raw-data/link")
+    owner.ok("POST", f"{there}/raw-data:cancel")
+    owner.ok("DELETE", f"{there}/raw-data")
+    owner.ok("PUT", f"{there}/retention", json={"days": 30})
 
 
 def _export(owner: Person, there: str) -> None:

@@ -154,11 +154,15 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
     httpx.post(policy["url"], data=policy["fields"], files={"file": b"{}"}).raise_for_status()
     body = {"upload": upload["upload"], "format": "coco", "dataset": dataset}
     started = owner.ok("POST", f"/projects/{project_id}/imports", json=body)
+    owner.ok("POST", f"/projects/{project_id}/raw-data:update")
     export = owner.ok("POST", f"/projects/{project_id}/exports", json={})
     until = time.monotonic() + 60
     while owner.ok("GET", f"/projects/{project_id}/exports/{export['id']}")["state"] != "done":
         assert time.monotonic() < until, "the export does not get done"
         time.sleep(0.2)
+    while owner.ok("GET", f"/projects/{project_id}/raw-data")["report"] is None:
+        assert time.monotonic() < until, "the archive does not get built"
+        time.sleep(0.05)
     values = {
         "project_id": project_id,
         "guideline_id": new_guideline(owner, project_id),

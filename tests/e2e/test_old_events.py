@@ -191,6 +191,8 @@ def _day(team: Team, recorder: Recorder, tmp_path: Path) -> dict[str, Any]:
     kept = manager.await_export(manager.create_export(team.id, name="kept"))
     gone = manager.await_export(manager.create_export(team.id, name="gone"))
     manager.delete(f"/projects/{team.id}/exports/{gone['id']}")
+    manager.update_archive(team.id)
+    manager.await_archive(team.id)
     (tmp_path / "guide.pdf").write_bytes(pdf(2))
     for _ in range(2):
         guideline = manager.upload_guideline(team.id, tmp_path / "guide.pdf")
@@ -229,6 +231,7 @@ def _state(team: Team, day: dict[str, Any]) -> dict[str, Any]:
         "issues": [list(api.pages(f"{there}/labels/{label}/issues")) for label in team.labels],
         "members": list(api.members(team.id)),
         "exports": list(api.exports(team.id)),
+        "archive": api.archive(team.id),
         "file": target.read_bytes(),
         "guidelines": list(api.guidelines(team.id)),
         "import": api.import_(team.id, day["import"]),

@@ -186,12 +186,17 @@ def repeat_export(session: Session, owners: Owners, request: RepeatExport) -> Ex
 def delete_export(session: Session, project_id: UUID, export_id: UUID) -> Nothing:
     """Delete an export; its file follows (`clear_away`). Problem `not_found`, `gone`."""
     row = require_export(session, project_id, export_id, lock=True)
+    audit.note("export", row.id, before={"name": row.name, "format": row.format, "state": row.state})
+    delete(session, row)
+    return Nothing()
+
+
+def delete(session: Session, row: ExportRow) -> None:
+    """Make an export a tombstone."""
     if row.state == JobState.QUEUED:
         outbox.add(session, SnapshotCanceled(project_id=row.project_id, snapshot_id=row.id))
     row.deleted_at = datetime.now(UTC)
-    audit.note("export", row.id, before={"name": row.name, "format": row.format, "state": row.state})
     change(session, row)
-    return Nothing()
 
 
 def link_export(

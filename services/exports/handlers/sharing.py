@@ -7,7 +7,7 @@ that is how long a link works on for those who have followed it before it was re
 import hashlib
 import secrets
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -20,9 +20,18 @@ from chassis.ids import new_id
 from chassis.objects import ObjectStore
 from contracts.errors import Problem
 from contracts.rpc import Nothing
-from contracts.rpc.exports import FollowShareLink, NewShareLink, ShareExport, ShareLink, ShareLinkCount, UnshareExport
+from contracts.rpc.exports import (
+    FollowShareLink,
+    NewShareLink,
+    ShareArchive,
+    ShareExport,
+    ShareLink,
+    ShareLinkCount,
+    UnshareArchive,
+    UnshareExport,
+)
 from contracts.rpc.labels import Link
-from services.exports.handlers import exports
+from services.exports.handlers import archives, exports
 from services.exports.models import ProjectCopy, ShareLinkRow, ShareVisitRow
 
 TOKEN_BYTES = 24
@@ -35,15 +44,26 @@ HOUR = timedelta(hours=1)
 def share_export(session: Session, request: ShareExport) -> NewShareLink:
     """A link to an export's file, in place of the one that stands. Problem `not_found`, `gone`, `validation_failed`."""
     exports.require_export(session, request.project_id, request.export_id, lock=True)
+    return _share(session, request, request.export_id)
+
+
+def share_archive(session: Session, request: ShareArchive) -> NewShareLink:
+    """A link to a project's archive, as it will be whenever it is followed. Problem `not_found`, `gone`,
+    `validation_failed`."""
+    archives.require_archive(session, request.project_id)
+    return _share(session, request, request.project_id)
+
+
+def _share(session: Session, request: ShareExport | ShareArchive, target_id: UUID) -> NewShareLink:
     now = datetime.now(UTC)
     if request.expires_at is not None and request.expires_at <= now:
         raise Problem("validation_failed", "expires_at is over already.")
-    _revoke(session, request.project_id, request.export_id)
+    _revoke(session, request.project_id, target_id)
     token = secrets.token_urlsafe(TOKEN_BYTES)
     row = ShareLinkRow(
         project_id=request.project_id,
         id=new_id(),
-        target_id=request.export_id,
+        target_id=target_id,
         digest=_digest(token),
         created_by=request.actor,
         created_at=now,
@@ -52,14 +72,24 @@ def share_export(session: Session, request: ShareExport) -> NewShareLink:
         downloads=0,
     )
     session.add(row)
-    after = {"export": row.target_id, "expires_at": row.expires_at, "max_downloads": row.max_downloads}
+    what = "archive" if target_id == request.project_id else "export"
+    after = {what: row.target_id, "expires_at": row.expires_at, "max_downloads": row.max_downloads}
     audit.note("share_link", row.id, after=after)
     return _told(row, token)
 
 
 def share_export_again(session: Session, request: ShareExport, _kept: dict[str, Any]) -> NewShareLink:
     """The answer to the same command sent again: its token was not kept, so the link gets another."""
-    row = _standing(session, request.project_id, request.export_id)
+    return _share_again(session, request.project_id, request.export_id)
+
+
+def share_archive_again(session: Session, request: ShareArchive, _kept: dict[str, Any]) -> NewShareLink:
+    """As `share_export_again`."""
+    return _share_again(session, request.project_id, request.project_id)
+
+
+def _share_again(session: Session, project_id: UUID, target_id: UUID) -> NewShareLink:
+    row = _standing(session, project_id, target_id)
     if row is None:
         raise Problem("gone", "The link was revoked since.")
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -74,6 +104,15 @@ def unshare_export(session: Session, request: UnshareExport) -> Nothing:
     return Nothing()
 
 
+def unshare_archive(session: Session, request: UnshareArchive) -> Nothing:
+    """Revoke the archive's link; none there is fine. Problem `not_found`, `gone`."""
+    archives.require_archive(session, request.project_id)
+    row = _revoke(session, request.project_id, request.project_id)
+    if row is not None:
+        audit.note("share_link", row.id, before={"archive": row.target_id, "downloads": row.downloads})
+    return Nothing()
+
+
 def follow(session: Session, store: ObjectStore, request: FollowShareLink) -> Link:
     """Where a link leads, signed for a minute, and its client counted. Problem `not_found`, `gone`, `not_ready`."""
     # locked, so that two at once do not both take the last download
@@ -84,7 +123,11 @@ def follow(session: Session, store: ObjectStore, request: FollowShareLink) -> Li
     copy = session.get(ProjectCopy, row.project_id)
     if copy is not None and copy.deleted:
         raise Problem("gone", "The project was deleted.")
-    link = exports.link_export(session, store, row.project_id, row.target_id, "HEAD" if request.looks else "GET")
+    method: Literal["GET", "HEAD"] = "HEAD" if request.looks else "GET"
+    if row.target_id == row.project_id:
+        link = archives.link_archive(session, store, row.project_id, method)
+    else:
+        link = exports.link_export(session, store, row.project_id, row.target_id, method)
     now = datetime.now(UTC)
     if row.expires_at is not None and row.expires_at <= now:
         raise Problem("gone", "The link has expired.")
@@ -128,11 +171,13 @@ def _standing(session: Session, project_id: UUID, target_id: UUID) -> ShareLinkR
     return session.scalars(query.with_for_update()).one_or_none()
 
 
-def _revoke(session: Session, project_id: UUID, target_id: UUID) -> None:
+def _revoke(session: Session, project_id: UUID, target_id: UUID) -> ShareLinkRow | None:
+    """End the link that stands; it, or None."""
     row = _standing(session, project_id, target_id)
     if row is not None:
         row.revoked_at = datetime.now(UTC)
         session.flush()  # before another takes its place
+    return row
 
 
 def _told(row: ShareLinkRow, token: str) -> NewShareLink:

@@ -28,15 +28,15 @@ from chassis.rpc.client import RpcClient
 from chassis.settings import settings
 from contracts.enums import ExportStep
 from contracts.errors import Problem
-from contracts.events import ExportReady, PartReady
+from contracts.events import ArchiveReady, ExportReady, PartReady
 from contracts.rpc import Owners
 from contracts.snapshots import Manifest, Part
 from formats import native
 from formats.checksums import combine
 from formats.writers import WRITERS
 from formats.writing import Offsets, Options, Project, Report, Split, Survey, Writer, compact
-from services.exports import formatting
-from services.exports.handlers import exports, parts
+from services.exports import archiving, formatting
+from services.exports.handlers import archives, exports, parts
 from services.exports.handlers.exports import Assembled, Assembly
 from services.exports.handlers.parts import Job
 
@@ -353,5 +353,12 @@ SUBSCRIPTIONS = (
         own_transactions=True,
         given_up={PartReady: exports.give_up},
         threads=lambda: settings().export_threads,
+    ),
+    Subscription(
+        archives.BUILDS,
+        {ArchiveReady: archiving.build},
+        prefetch=1,
+        own_transactions=True,
+        given_up={ArchiveReady: archives.give_up},
     ),
 )

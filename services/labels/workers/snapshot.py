@@ -6,10 +6,11 @@ different moments, so each writes parts of its own, and the one manifest names t
 
 import json
 import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from enum import StrEnum
+from itertools import repeat
 from uuid import UUID
 from zlib import crc32
 
@@ -35,9 +36,9 @@ from contracts.events import (
 )
 from contracts.rpc import Owners
 from contracts.rpc.labels import LabelFilter, Viewer
-from contracts.snapshots import Manifest, Part
+from contracts.snapshots import ImageList, Manifest, Part
 from formats import native
-from services.labels.handlers import copies, snapshots
+from services.labels.handlers import copies, image_lists, snapshots
 from services.labels.handlers.selection import selected
 from services.labels.models import Label, LabelBody, ProjectCopy
 
@@ -169,7 +170,7 @@ def _freeze(
         closing(_labels(session, event.project_id, chosen, specification)) as rows,
         ThreadPoolExecutor(UPLOADS) as uploader,
     ):
-        for texts, counted in _in_parts(rows):
+        for texts, counted in _in_parts(rows if event.labels else ()):
             lead = native.SEPARATOR if parts else b""
             # COPY doubles backslashes; nothing else that it would escape stands raw in JSON
             data = lead + native.SEPARATOR.join(texts).replace(b"\\\\", b"\\")
@@ -189,6 +190,12 @@ def _freeze(
             objects += counted
             progress.so_far(labels)
         parts = [part.model_copy(update={"etag": each.result()}) for part, each in zip(parts, sent, strict=True)]
+    images: tuple[ImageList, ...] = ()
+    if event.images:
+        counts = [part.labels for part in parts] if event.labels else repeat(image_lists.MOST)
+        wanted = selected(event.project_id, chosen, Viewer())
+        images = image_lists.write(session, store, wanted, prefix, counts)
+        labels = labels if event.labels else sum(each.images for each in images)
     return Manifest(
         project_id=event.project_id,
         snapshot_id=event.snapshot_id,
@@ -199,6 +206,7 @@ def _freeze(
         objects=objects,
         parts=tuple(parts),
         ambiguous=_ambiguous(session, event.project_id, chosen) if event.names else (),
+        images=images,
     )
 
 
@@ -211,7 +219,7 @@ def _ambiguous(session: Session, project_id: UUID, chosen: LabelFilter) -> tuple
     return tuple((dataset, data_key) for dataset, data_key in session.execute(query))
 
 
-def _in_parts(labels: Iterator[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
+def _in_parts(labels: Iterable[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
     """Labels with their number of objects, gathered to about PART_BYTES."""
     texts: list[bytes] = []
     size = objects = 0

@@ -167,5 +167,6 @@ def test_which_events_are_orders() -> None:
         "exports.snapshot.canceled.v1",
         "exports.export.ready.v1",
         "exports.part.ready.v1",
+        "exports.archive.ready.v1",
         "analytics.check.due.v1",
     }

@@ -1,0 +1,66 @@
+"""Where the images of labels stand: lists of them for exports and archives (contracts.snapshots), and what they add up
+to."""
+
+from collections.abc import Iterable, Sequence
+from itertools import islice
+from uuid import UUID
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from chassis.objects import ObjectStore
+from contracts.enums import AssetState
+from contracts.rpc.labels import ImageSummary, SummarizeImages
+from contracts.snapshots import Image, ImageList
+from services.labels.models import Asset, Label
+
+MOST = 20_000
+"""Images in a list, where no part says how many."""
+
+_AT_A_TIME = 5_000
+
+
+def write(
+    session: Session,
+    store: ObjectStore,
+    wanted: Sequence[sa.ColumnElement[bool]],
+    prefix: str,
+    counts: Iterable[int],
+) -> tuple[ImageList, ...]:
+    """Write the lists of the wanted labels, each of as many as `counts` says, under `prefix`."""
+    stored = (Asset.id == Label.asset_id) & (Asset.state == AssetState.STORED)
+    query = (
+        sa.select(Label.id, Label.dataset, Label.data_key, Asset.object_key, Asset.size, Asset.crc32)
+        .select_from(Label)
+        .outerjoin(Asset, stored)
+        .where(*wanted)
+        .order_by(Label.id)
+        .execution_options(yield_per=_AT_A_TIME)
+    )
+    session.execute(sa.text("SET LOCAL statement_timeout = 0"))  # it is one statement, for as long as it takes
+    images = (
+        Image(str(label_id), dataset, data_key, key, size or 0, int(crc32 or "0", 16))
+        for label_id, dataset, data_key, key, size, crc32 in session.execute(query)
+    )
+    lists = []
+    for number, count in enumerate(counts):
+        found = list(islice(images, count))
+        if not found:
+            break
+        key = f"{prefix}/images-{number:06}.jsonl"
+        store.put(key, b"".join(map(ImageList.line, found)), "application/x-ndjson")
+        lists.append(ImageList(key=key, images=len(found), size=sum(each.size for each in found)))
+    return tuple(lists)
+
+
+def summarize(session: Session, request: SummarizeImages) -> ImageSummary:
+    """How many images a project has, and how many of them, of how many bytes, belong to labels after one."""
+    total = sa.select(sa.func.count()).select_from(Label).where(Label.project_id == request.project_id)
+    newer = (
+        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Asset.size), 0))
+        .select_from(Label)
+        .join(Asset, Asset.id == Label.asset_id)
+        .where(Label.project_id == request.project_id, Label.id > (request.after or UUID(int=0)))
+    )
+    count, size = session.execute(newer).one()
+    return ImageSummary(images=session.scalars(total).one(), newer=count, newer_size=int(size or 0))
