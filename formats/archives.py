@@ -27,7 +27,7 @@ _DAMAGE = (
     zlib.error,
     struct.error,
     EOFError,
-    NotImplementedError,
+    NotImplementedError,  # zipfile raises it for what it has no way to unpack
     OverflowError,
     ValueError,
 )

@@ -7,6 +7,7 @@ label file is of and how large that is, which YOLO leaves to the image.
 """
 
 import json
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -73,9 +74,9 @@ class _Yolo(Writer):
 
     task: ClassVar[str]
 
+    @abstractmethod
     def rows(self, each: Object, width: int, height: int, report: Report) -> list[list[str]]:
         """The lines of an object without its class."""
-        raise NotImplementedError
 
 
 class DetectWriter(_Yolo):
