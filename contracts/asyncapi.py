@@ -43,6 +43,7 @@ from contracts.events import (
     SnapshotFailed,
     SnapshotProgressed,
     SnapshotRequested,
+    TaskChanged,
     TaskDue,
 )
 
@@ -86,6 +87,7 @@ HEARD: Final[tuple[type[EventData], ...]] = (
     CountersChanged,
     ExportChanged,
     ArchiveChanged,
+    TaskChanged,
 )
 """What every gateway process hears, on a queue of its own that ends with it."""
 

@@ -9,9 +9,10 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from opentelemetry.trace import SpanKind
@@ -30,6 +31,7 @@ from contracts.events import (
     PrincipalChanged,
     ProjectChanged,
     ProjectDeleted,
+    TaskChanged,
 )
 from contracts.permissions import CARDS, Card, Permission, Role, scope_of
 from contracts.rpc.analytics import Counters, GetCounters
@@ -53,6 +55,17 @@ SEND_BUFFER = 8 * 1024
 
 WATCH = 0.5
 """Seconds between looks at whether the process stops or the reader has gone."""
+
+
+Work = ExportChanged | ArchiveChanged | TaskChanged
+"""Says where long work is now."""
+
+WORK: Final[Mapping[type[Work], tuple[str, Permission]]] = {
+    ExportChanged: ("export", Permission.EXPORT),
+    ArchiveChanged: ("archive", Permission.EXPORT),
+    TaskChanged: ("task", Permission.MANAGE_DATA),
+}
+"""What it is called on the stream, and who is told: those who may ask for it."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +110,7 @@ class Stream:
         self._begun = False
         self._doubted = False
         self._outdated: set[Card] = set()
-        self._exports: dict[UUID, ExportChanged] = {}
-        self._archive: ArchiveChanged | None = None
+        self._work: dict[UUID, Work] = {}
 
     def offer(self, counters: Counters) -> None:
         """Put a state into the slot; never waits."""
@@ -132,33 +144,19 @@ class Stream:
             taken, self._outdated = self._outdated, set()
             return [card for card in Card if card in taken]
 
-    def tell_export(self, event: ExportChanged) -> None:
-        """An export is now here, for those who may know of exports."""
+    def tell(self, event: Work) -> None:
+        """Long work is now here, for those who may know of it."""
         with self._wake:
-            if scope_of(Permission.EXPORT, self.role) is not None:
-                known = self._exports.get(event.export_id)
+            if scope_of(WORK[type(event)][1], self.role) is not None:
+                known = self._work.get(_which(event))
                 if known is None or known.version < event.version:
-                    self._exports[event.export_id] = event
+                    self._work[_which(event)] = event
                 self._wake.notify()
 
-    def tell_archive(self, event: ArchiveChanged) -> None:
-        """The project's raw-data archive is now here, for those who may know of it."""
+    def told(self) -> list[Work]:
+        """The latest of each that changed, once."""
         with self._wake:
-            if scope_of(Permission.EXPORT, self.role) is not None:
-                if self._archive is None or self._archive.version < event.version:
-                    self._archive = event
-                self._wake.notify()
-
-    def told_archive(self) -> ArchiveChanged | None:
-        """The latest of the archive, if it changed, once."""
-        with self._wake:
-            taken, self._archive = self._archive, None
-            return taken
-
-    def told_exports(self) -> list[ExportChanged]:
-        """The latest of each export that changed, once."""
-        with self._wake:
-            taken, self._exports = self._exports, {}
+            taken, self._work = self._work, {}
             return list(taken.values())
 
     def first(self, seconds: float) -> Counters | Away | None:
@@ -172,10 +170,7 @@ class Stream:
         """The state in the slot, taken out, and whether the reader is doubted; after at most `seconds`."""
         with self._wake:
             self._wake.wait_for(
-                lambda: (
-                    self._slot is not None or self._doubted or bool(self._outdated or self._exports or self._archive)
-                ),
-                seconds,
+                lambda: self._slot is not None or self._doubted or bool(self._outdated or self._work), seconds
             )
             taken, doubted = self._slot, self._doubted
             self._slot, self._doubted = None, False
@@ -267,12 +262,9 @@ class Hub:
         elif isinstance(event, GuidelineChanged):
             for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
                 stream.outdate((Card.TO_DO, Card.GUIDELINES))
-        elif isinstance(event, ExportChanged):
+        elif isinstance(event, Work):
             for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
-                stream.tell_export(event)
-        elif isinstance(event, ArchiveChanged):
-            for stream in self._picked(lambda stream: stream.topic.project_id == event.project_id):
-                stream.tell_archive(event)
+                stream.tell(event)
 
     def listening(self, yes: bool) -> None:
         """Events are heard again: anything may have changed meanwhile."""
@@ -359,6 +351,17 @@ class Hub:
                 self._changed.notify()
 
 
+def _which(event: Work) -> UUID:
+    """What an event tells of; a project has one archive."""
+    match event:
+        case ExportChanged():
+            return event.export_id
+        case TaskChanged():
+            return event.task_id
+        case ArchiveChanged():
+            return event.project_id
+
+
 def _shown(cause: _Cause) -> None:
     """A change is on its way to the readers."""
     metrics.live_latency.observe(max(0.0, (datetime.now(UTC) - cause.since).total_seconds()))
@@ -401,10 +404,9 @@ def messages(
             yield message(stream.role, counters)
         if cards := stream.outdated():
             yield b"event: changed\ndata: " + to_json({"cards": cards}) + b"\n\n"
-        for event in stream.told_exports():
-            yield b"event: export\ndata: " + event.model_dump_json(exclude={"project_id"}).encode() + b"\n\n"
-        if (archive := stream.told_archive()) is not None:
-            yield b"event: archive\ndata: " + archive.model_dump_json(exclude={"project_id"}).encode() + b"\n\n"
+        for event in stream.told():
+            name, _ = WORK[type(event)]
+            yield f"event: {name}\ndata: {event.model_dump_json(exclude={'project_id'})}\n\n".encode()
         if beats:
             beat_at = time.monotonic() + hub.heartbeat
             hub.look_again(stream.topic)

@@ -20,6 +20,7 @@ from contracts.events import (
     ProjectChanged,
     ProjectDeleted,
     ProjectRestored,
+    TaskChanged,
 )
 from gateway.calls import Calls
 from gateway.identity_provider import IdentityProvider
@@ -36,6 +37,7 @@ HEARD = (
     CountersChanged,
     ExportChanged,
     ArchiveChanged,
+    TaskChanged,
 )
 """The events that every gateway process listens to."""
 

@@ -48,7 +48,8 @@ def watch(asker: Asker, project_id: UUID) -> Response:
     The cards are those of the overview that move: labeling_status, and review where one's role sees it. `changed` with
     `{"cards"}` names others that are no longer true: ask for the overview again. `export`, to those who may export,
     says where an export is now: its export_id, version, state, how many labels of how many are done, and whether it
-    waits for a worker; `archive` the same of the raw-data archive, in bytes.
+    waits for a worker; `archive` the same of the raw-data archive, in bytes. `task`, to those who manage data, says
+    where a bulk task or an import is now: its task_id, kind, version, state, and how many labels of how many are done.
     """
     assert asker.role is not None
     hub = gateway().hub

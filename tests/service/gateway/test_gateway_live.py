@@ -325,5 +325,34 @@ def test_a_stream_survives_analytics_going_and_coming(system: System, owner: Per
         system.start("analytics")
 
 
+def test_a_stream_tells_how_far_tasks_are_to_those_who_manage_data(system: System, owner: Person) -> None:
+    project_id = new_project(owner)
+    new_labels(owner, project_id, stored_assets(owner, 3))
+    reviewer = hire(system, owner, project_id, "reviewer")
+    order = {"selection": {"filter": {}}, "action": "submit"}
+    with watching(owner, project_id) as managing, watching(reviewer, project_id) as reviewing:
+        started = owner.ok("POST", f"/projects/{project_id}/labels:bulk", json=order)
+        told = [message for message in until_done(managing) if "task_id" in message]
+        assert {message["task_id"] for message in told} == {started["id"]}
+        versions = [message["version"] for message in told]
+        assert versions == sorted({*versions})
+        last = told[-1]
+        assert (last["kind"], last["done"], last["total"]) == ("submit", 3, 3) and "project_id" not in last
+        for message in reviewing:  # what the task did, and nothing of the task
+            assert "task_id" not in message
+            if message["cards"]["labeling_status"]["data"]["submitted"] == 3:
+                break
+        new_labels(owner, project_id, stored_assets(owner, 1))
+        while total(message := next(reviewing)) < 4:
+            assert "task_id" not in message
+
+
+def until_done(stream: Iterator[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    for message in stream:
+        yield message
+        if message.get("state") == "done":
+            return
+
+
 def test_a_stream_of_nothing_is_refused_like_any_page(owner: Person) -> None:
     assert owner.api.get(f"/projects/{uuid4()}/live").status_code == 404

@@ -20,8 +20,9 @@ from contracts.events import (
     PrincipalChanged,
     ProjectChanged,
     ProjectVersion,
+    TaskChanged,
 )
-from contracts.permissions import Card, Role, TeamRole
+from contracts.permissions import MANAGERS, Card, Role, TeamRole
 from contracts.rpc.analytics import Counters, GetCounters
 from gateway.live import Hub, Stream, Topic, messages
 from gateway.overview import Away
@@ -287,7 +288,30 @@ def test_where_an_export_is_now_is_told_to_those_who_may_export(hub: Hub) -> Non
     assert name == "event: export"
     told = json.loads(data.removeprefix("data: "))
     assert (told["export_id"], told["version"], told["total"]) == (str(export_id), 3, 9)
-    assert labeler.told_exports() == []
+    assert labeler.told() == []
+
+
+def test_where_a_task_is_now_is_told_to_those_who_manage_data(hub: Hub) -> None:
+    others = [hub.open(Topic(PROJECT, None), role, None) for role in Role if role not in MANAGERS]
+    sent = messages(hub, hub.open(EVERYTHING, Role.MANAGER, None), lambda: True, lambda: False)
+    next(sent), next(sent)
+    tasks = [new_id(), new_id()]
+    for task_id, version in ((tasks[0], 2), (tasks[1], 1), (tasks[0], 1)):
+        event = TaskChanged(
+            project_id=PROJECT, task_id=task_id, kind="submit", version=version, state=JobState.RUNNING, done=3
+        )
+        hub.heard(event)
+    hub.heard(event.model_copy(update={"project_id": new_id(), "version": 9}))  # somewhere else
+    told = []
+    for _ in tasks:
+        name, _, data = next(sent).decode().partition("\n")
+        assert name == "event: task"
+        told.append(json.loads(data.removeprefix("data: ")))
+    assert [(each["task_id"], each["version"], each["done"]) for each in told] == [
+        (str(tasks[0]), 2, 3),
+        (str(tasks[1]), 1, 3),
+    ]
+    assert all(stream.told() == [] for stream in others)
 
 
 def test_a_stop_ends_streams_and_refuses_new_ones(hub: Hub) -> None:
