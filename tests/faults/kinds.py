@@ -133,13 +133,13 @@ def _window(window: str, process: str) -> Kind:
         with load.fault(*_away_without(process)):
             crew.system.stop(process)
             with started(crew.system, "tests.faults.launch", "stop", window, *ARGUMENTS[process]) as trapped:
-                eventually(lambda: hold(_is_stopped(trapped), f"{process} does not come to {window}"))
+                eventually(lambda: hold(is_stopped(trapped), f"{process} does not come to {window}"))
             crew.system.start(process)
 
     return Kind(f"kill -9 of {process} between {window}", inflict)
 
 
-def _is_stopped(process: subprocess.Popen[bytes]) -> bool:
+def is_stopped(process: subprocess.Popen[bytes]) -> bool:
     """Whether it has stopped itself."""
     assert process.poll() is None, f"it has ended with {process.returncode}"
     return Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"

@@ -4,6 +4,9 @@
 `python -m tests.faults.launch die PROJECT worker NAME`: it ends at once (os._exit) when it is to handle an event of
 that project, and is there again right away, as often as that takes.
 
+`python -m tests.faults.launch bulk LABELS worker labels.bulk`: parts of bulk tasks have so many labels, and another
+task has its turn after every part.
+
 The traps are put into the real code from here, so that there is nothing of them in it.
 """
 
@@ -71,6 +74,14 @@ def die_of(project_id: str, worker: str) -> None:
     _change_subscriptions(deadly)
 
 
+def in_small_parts(labels: int) -> None:
+    """Lets bulk tasks be in the middle, and take turns, over few labels."""
+    from services.labels.handlers.bulk import planning, work
+
+    setattr(planning, "AT_ONCE", labels)  # noqa: B010  # it is Final
+    work.SLICE_SECONDS = 0.0
+
+
 def _after(first: Callable[..., None], then: Callable[..., Any]) -> Callable[..., Any]:
     def both(*arguments: Any) -> Any:
         first(*arguments)
@@ -124,6 +135,8 @@ if __name__ == "__main__":
         go_green()  # before anything else is imported
     if trap == "stop":
         stop_at(what)
+    elif trap == "bulk":
+        in_small_parts(int(what))
     else:
         die_of(what, arguments[1])
     main(arguments)
