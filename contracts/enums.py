@@ -92,7 +92,7 @@ class LabelAction(StrEnum):
 
 
 class BulkAction(StrEnum):
-    """What can be done with many labels at once: actions of the life table, and tags."""
+    """What can be done with many labels at once: actions of the life table, tags, and deleting them."""
 
     SUBMIT = "submit"
     SKIP = "skip"
@@ -106,6 +106,7 @@ class BulkAction(StrEnum):
     INITIALIZE = "initialize"
     ADD_TAGS = "add_tags"
     REMOVE_TAGS = "remove_tags"
+    DELETE = "delete"
 
 
 class TaskKind(StrEnum):
@@ -123,6 +124,7 @@ class TaskKind(StrEnum):
     INITIALIZE = "initialize"
     ADD_TAGS = "add_tags"
     REMOVE_TAGS = "remove_tags"
+    DELETE = "delete"
     MERGE_TAG = "merge_tag"
     DELETE_TAG = "delete_tag"
 

@@ -114,7 +114,7 @@ _PERMISSION: Mapping[Permission, str] = {
     Permission.OPERATE: "look after the installation: verify and rebuild counters, failed messages, read the audit",
     Permission.EDIT_PROJECT: "edit a project: name, classes, guidelines, auto-label, visibility",
     Permission.INVITE: "see members, invite them, change their roles",
-    Permission.MANAGE_DATA: "upload images, import, make labels, assign, initialize",
+    Permission.MANAGE_DATA: "upload images, import, make labels, assign, initialize, delete",
     Permission.EXPORT: "export labels and download exports",
     Permission.READ_PROJECT: "open a project and its overview",
     Permission.READ_LABELS: "read labels and their history",

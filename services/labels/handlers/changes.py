@@ -18,7 +18,7 @@ from contracts.enums import Review, Status
 from contracts.events import LabelChanged, LabelState
 from services.labels.domain.bodies import chosen_options, count_objects
 from services.labels.domain.life import Standing
-from services.labels.models import Label, LabelBody, LabelHistory, PastBody
+from services.labels.models import EditLock, Issue, IssueComment, Label, LabelBody, LabelHistory, PastBody
 
 EMPTY = Body()
 
@@ -57,7 +57,7 @@ def standing(label: Label) -> Standing:
     )
 
 
-def state(label: Label) -> LabelState:
+def state(label: Label, *, deleted: bool = False) -> LabelState:
     """What an event says of a label."""
     return LabelState(
         label_id=label.id,
@@ -68,6 +68,7 @@ def state(label: Label) -> LabelState:
         tags=tuple(label.tags),
         open_issues=label.open_issues,
         updated_at=label.updated_at,
+        deleted=deleted,
     )
 
 
@@ -126,6 +127,29 @@ def retag(
     before, after = ({"tags": [str(tag) for tag in each]} for each in (label.tags, tags))
     label.tags, label.version, label.updated_at = list(tags), label.version + 1, at
     return history(label, action=action, actor=actor, comment=comment, before=before, after=after)
+
+
+def bury(label: Label, *, actor: UUID | None, at: datetime, comment: str | None = None) -> dict[str, Any]:
+    """The next version of a label, its last: the line of history, for `write`, comes out and tells which it was."""
+    before = {"dataset": label.dataset, "data_key": label.data_key, "status": label.status, "review": label.review}
+    label.version, label.updated_at = label.version + 1, at
+    return history(label, action="delete", actor=actor, comment=comment, before=before, after={"deleted": True})
+
+
+def erase(session: Session, project_id: UUID, label_ids: Sequence[UUID]) -> None:
+    """Delete locked labels of a project with all that is theirs; their history stays."""
+    threads = sa.select(Issue.id).where(Issue.project_id == project_id, Issue.label_id.in_(label_ids))
+    theirs = [IssueComment.project_id == project_id, IssueComment.issue_id.in_(threads)]
+    unsynchronized = {"synchronize_session": False}
+    session.execute(sa.delete(IssueComment).where(*theirs), execution_options=unsynchronized)
+    for table in (EditLock, PastBody, LabelBody):
+        of_them = (table.project_id == project_id, table.label_id.in_(label_ids))
+        session.execute(sa.delete(table).where(*of_them), execution_options=unsynchronized)
+    # before their issues: the triggers that count those have nothing to count them on any more
+    gone = (Label.project_id == project_id, Label.id.in_(label_ids))
+    session.execute(sa.delete(Label).where(*gone), execution_options=unsynchronized)
+    threads_too = (Issue.project_id == project_id, Issue.label_id.in_(label_ids))
+    session.execute(sa.delete(Issue).where(*threads_too), execution_options=unsynchronized)
 
 
 def bodies(session: Session, labels: Iterable[Label]) -> dict[UUID, dict[str, Any]]:
@@ -201,10 +225,12 @@ def history(
     }
 
 
-def publish(session: Session, labels: Sequence[Label], actor: UUID | None, cause: str) -> None:
-    """Tell others what these labels of one project are now; at most 5,000, of none nothing."""
+def publish(
+    session: Session, labels: Sequence[Label], actor: UUID | None, cause: str, *, deleted: bool = False
+) -> None:
+    """Tell others what these labels of one project are now, or were last; at most 5,000, of none nothing."""
     if labels:
-        states = tuple(state(label) for label in labels)
+        states = tuple(state(label, deleted=deleted) for label in labels)
         outbox.add(session, LabelChanged(project_id=labels[0].project_id, labels=states, actor=actor, cause=cause))
 
 

@@ -61,10 +61,17 @@ def used(session: Session, project_id: UUID) -> int:
     return int(session.scalars(query).one())
 
 
+def give_back(session: Session, project_id: UUID, deleted: list[UUID], limit: int | None) -> None:
+    """Count the assets of labels that are about to be deleted no more. `limit`: held by this transaction."""
+    freed = _size(session, project_id, deleted)
+    if freed:
+        counted = {"project": project_id, "id": new_id(), "wanted": -freed}
+        session.execute(_COUNT if limit is None else _COUNT_TOGETHER, counted)
+
+
 def take(session: Session, project_id: UUID, made: list[UUID], limit: int | None) -> None:
     """Count the assets of labels that were just made; Problem `quota_exceeded`. `limit`: held by this transaction."""
-    sizes = sa.select(sa.func.coalesce(sa.func.sum(Asset.size), 0)).join(Label, Label.asset_id == Asset.id)
-    wanted = int(session.scalar(sizes.where(Label.project_id == project_id, Label.id.in_(made))) or 0) if made else 0
+    wanted = _size(session, project_id, made) if made else 0
     if not wanted:
         return
     counted = {"project": project_id, "id": new_id(), "wanted": wanted}
@@ -73,3 +80,9 @@ def take(session: Session, project_id: UUID, made: list[UUID], limit: int | None
     else:
         total = int(session.execute(_COUNT_TOGETHER, counted).scalar_one())
         quotas.refuse_beyond(limit, total - wanted, wanted, "bytes of images")
+
+
+def _size(session: Session, project_id: UUID, label_ids: list[UUID]) -> int:
+    """Bytes of these labels' assets."""
+    sizes = sa.select(sa.func.coalesce(sa.func.sum(Asset.size), 0)).join(Label, Label.asset_id == Asset.id)
+    return int(session.scalar(sizes.where(Label.project_id == project_id, Label.id.in_(label_ids))) or 0)

@@ -1,6 +1,7 @@
 """Actions over many labels: what is chosen, who gets what, going on after a death, what is skipped and why."""
 
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 from uuid import UUID
 
@@ -15,14 +16,19 @@ from contracts.events import LabelChanged, MembershipChanged, TaskChanged, TaskD
 from contracts.permissions import ProjectRole, Role
 from contracts.rpc.labels import (
     Actor,
+    AddLabels,
     BulkOrder,
     BulkPreview,
     CancelTask,
+    CommentOnIssue,
     CreateTag,
     EndTag,
+    GetProjectHistory,
     ListSkipped,
     ListTags,
     ListTasks,
+    LockLabel,
+    OpenIssue,
     PreviewTask,
     RenameTag,
     SkippedLabel,
@@ -31,9 +37,9 @@ from contracts.rpc.labels import (
     Task,
     Viewer,
 )
-from services.labels.handlers import copies, leaving, tags
+from services.labels.handlers import copies, editing, issues, labels, leaving, tags
 from services.labels.handlers.bulk import planning, tasks, work
-from services.labels.models import Label, TaskPart
+from services.labels.models import EditLock, Issue, IssueComment, Label, LabelBody, PastBody, TaskPart
 from tests.service.labels.conftest import MANAGER, Desk
 from tests.service.labels.test_labels_actions import act, at_once, history, save
 
@@ -396,6 +402,81 @@ def test_a_task_that_is_given_up_has_failed(desk: Desk) -> None:
 def test_an_order_that_says_too_much_or_too_little_is_refused(order: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         BulkOrder(**order)
+
+
+# --- deleting ---
+
+
+def test_what_is_deleted_is_gone_but_for_its_history(desk: Desk) -> None:
+    ids = desk.labels(5)
+    save(desk, ids[0], desk.body((1, 1, 5, 5)), version=1)
+    save(desk, ids[0], desk.body((1, 1, 9, 9)), version=2)
+    act(desk, ids[0], LabelAction.SUBMIT)
+    tag = new_tag(desk, "odd")
+    done(desk, BulkAction.ADD_TAGS, ids, tags=[tag.id])
+    asked = OpenIssue(project_id=desk.project_id, label_id=ids[0], text="why?", actor=MANAGER)
+    with desk.database.session() as session:
+        issue = issues.open_issue(session, desk.owners, asked)
+    with desk.database.session() as session:
+        answer = CommentOnIssue(
+            project_id=desk.project_id, label_id=ids[0], issue_id=issue.id, text="so", actor=MANAGER
+        )
+        issues.comment_on_issue(session, desk.owners, answer)
+        editing.lock(session, LockLabel(project_id=desk.project_id, label_id=ids[0], actor=MANAGER))
+    was = desk.label(ids[0])
+    task = done(desk, BulkAction.DELETE, [*ids[:4], new_id()], comment="not ours")
+    assert (task.state, task.changed, task.skipped_by_code) == (JobState.DONE, 4, {"not_found": 1})
+    for label_id in ids[:4]:
+        with pytest.raises(Problem, match="not_found"):
+            desk.label(label_id)
+    assert desk.label(ids[4]).version == 2
+    assert listed_tags(desk) == {"odd": 1}
+    with desk.database.session() as session:
+        for table in (Label, LabelBody, PastBody, EditLock, Issue):
+            count = sa.select(sa.func.count()).select_from(table).where(table.project_id == desk.project_id)
+            assert session.scalar(count) == (1 if table is Label else 0), table
+        comments = sa.select(sa.func.count()).where(IssueComment.issue_id == issue.id)
+        assert session.scalar(comments) == 0
+        asked_for = GetProjectHistory(project_id=desk.project_id, action="delete")
+        lines = {line.label_id: line for line in labels.get_project_history(session, asked_for).items}
+    assert lines.keys() == {*ids[:4]}
+    line = lines[ids[0]]
+    assert (line.version, line.actor, line.comment) == (was.version + 1, MANAGER.user_id, "not ours")
+    assert line.before == {
+        "dataset": was.dataset,
+        "data_key": was.data_key,
+        "status": "submitted",
+        "review": was.review,
+    }
+    told = [each for event in desk.events(LabelChanged) if event.cause == "delete" for each in event.labels]
+    assert [(each.label_id, each.deleted) for each in told] == [(label_id, True) for label_id in ids[:4]]
+    assert told[0].version == was.version + 1
+    assert done(desk, BulkAction.DELETE, ids[:1]).skipped_by_code == {"not_found": 1}  # and nothing twice
+
+
+def test_an_image_whose_label_was_deleted_can_have_a_new_one(desk: Desk) -> None:
+    [label_id] = desk.labels(1)
+    asset = desk.label(label_id).asset_id
+    done(desk, BulkAction.DELETE, [label_id])
+    with desk.database.session() as session:
+        again = AddLabels(project_id=desk.project_id, assets=(asset,), actor=MANAGER)
+        added = labels.add_labels(session, desk.owners, again)
+    assert added.created == 1 and added.ids is not None and added.ids[0] != label_id
+
+
+def test_deleting_and_tagging_at_once_count_right(desk: Desk) -> None:
+    ids, tag = desk.labels(30), new_tag(desk, "odd")
+    done(desk, BulkAction.ADD_TAGS, ids[::2], tags=[tag.id])
+    running = [start(desk, BulkAction.DELETE, ids[:20]), start(desk, BulkAction.ADD_TAGS, ids, tags=[tag.id])]
+
+    def finished(task: Task) -> None:
+        while look(desk, task).state in tasks.UNFINISHED:
+            with suppress(sa.exc.OperationalError):  # a deadlock: it is tried again
+                work.run_task(desk.database, due(desk, task))
+
+    at_once(2, lambda number: finished(running[number]))
+    assert [look(desk, task).state for task in running] == [JobState.DONE] * 2
+    assert listed_tags(desk) == {"odd": 10}
 
 
 # --- tags ---

@@ -10,11 +10,13 @@ from alembic.migration import MigrationContext
 from alembic.operations import Operations
 
 from chassis.settings import settings
+from contracts.enums import BulkAction
 from contracts.errors import Problem
 from contracts.rpc.labels import AddLabels, Quota, SetStorageQuota
 from services.labels.handlers import labels, storage
 from services.labels.models import Asset, Label, StorageUse
 from tests.service.labels.conftest import MANAGER, Desk
+from tests.service.labels.test_labels_bulk import done
 
 SIZE = 100
 
@@ -86,6 +88,19 @@ def test_a_lower_limit_takes_nothing_away_and_the_installations_counts_without(
     assert limit(desk, None) == Quota(limit=None, default=3 * SIZE, used=2 * SIZE)
     assert add(desk, three) == "made"
     assert add(desk, *sized(desk, 1)) == "quota_exceeded"
+
+
+@pytest.mark.parametrize("most", [3 * SIZE, None])
+def test_what_is_deleted_counts_no_more(desk: Desk, most: int | None) -> None:
+    limit(desk, most)
+    assets = sized(desk, 3)
+    assert add(desk, *assets) == "made"
+    with desk.database.session() as session:
+        ids = session.scalars(sa.select(Label.id).where(Label.project_id == desk.project_id).order_by(Label.id)).all()
+    assert done(desk, BulkAction.DELETE, [*ids[:2]]).changed == 2
+    assert used(desk) == SIZE
+    assert add(desk, *assets[:2]) == "made"  # there is room for them again
+    assert used(desk) == limit(desk, most).used == 3 * SIZE
 
 
 def test_setting_a_limit_counts_anew(desk: Desk) -> None:

@@ -17,9 +17,10 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import context, outbox
+from chassis import context, outbox, quotas
 from chassis.database import Database
 from chassis.logs import get_logger
+from chassis.settings import settings
 from contracts.enums import JobState, LabelAction, TaskKind
 from contracts.errors import Problem
 from contracts.events import TaskDue
@@ -27,7 +28,7 @@ from contracts.permissions import Role
 from contracts.principals import Claims
 from contracts.rpc.labels import Actor
 from services.labels.domain import life
-from services.labels.handlers import actions, changes, copies, tags
+from services.labels.handlers import actions, changes, copies, storage, tags
 from services.labels.handlers.bulk import planning
 from services.labels.handlers.bulk.tasks import UNFINISHED, changed, end
 from services.labels.models import Label, SkippedLabel, Tag, Task, TaskPart
@@ -153,7 +154,11 @@ def _count(session: Session, task: Task, part: TaskPart, outcome: Outcome) -> No
 def _apply(session: Session, task: Task, part: TaskPart, outcome: Outcome) -> None:
     """Change the labels of a part, and tell."""
     kind, now = TaskKind(task.kind), datetime.now(UTC)
-    if kind in _TAGGING:
+    limit = None
+    if kind is TaskKind.DELETE:
+        limit = quotas.hold(session, task.project_id, settings().quota_bytes)  # before any label, against deadlocks
+        change, found = _deleting(session, task, part, outcome, now)
+    elif kind in _TAGGING:
         change, found = _tagging(session, task, kind, outcome), _labels(session, task, part)
     else:
         change, found = _acting(session, task, part, outcome, now)
@@ -167,7 +172,11 @@ def _apply(session: Session, task: Task, part: TaskPart, outcome: Outcome) -> No
         except Problem as problem:
             outcome.skipped[label_id] = problem
     changes.write(session, outcome.lines, outcome.bodies)
-    changes.publish(session, outcome.changed, task.created_by, kind.value)
+    changes.publish(session, outcome.changed, task.created_by, kind.value, deleted=kind is TaskKind.DELETE)
+    if kind is TaskKind.DELETE:
+        ids = [label.id for label in outcome.changed]
+        storage.give_back(session, task.project_id, ids, limit)
+        changes.erase(session, task.project_id, ids)
 
 
 def _labels(session: Session, task: Task, part: TaskPart) -> dict[UUID, Label]:
@@ -253,6 +262,26 @@ def _tagging(session: Session, task: Task, kind: TaskKind, outcome: Outcome) -> 
         outcome.changed.append(label)
 
     return change
+
+
+def _deleting(
+    session: Session, task: Task, part: TaskPart, outcome: Outcome, now: datetime
+) -> tuple[Change, dict[UUID, Label]]:
+    """Deleting labels, whatever their state."""
+    of_part = (Label.project_id == task.project_id, Label.id.in_(part.labels))
+    carried = session.scalars(sa.select(sa.func.unnest(Label.tags)).where(*of_part).distinct()).all()
+    known = tags.locked(session, task.project_id, carried)
+    found = _labels(session, task, part)
+
+    def change(label: Label) -> None:
+        for tag_id in label.tags:
+            if tag_id not in known:  # it was put on between the two locks
+                known.update(tags.locked(session, task.project_id, [tag_id]))
+            known[tag_id].labels -= 1
+        outcome.lines.append(changes.bury(label, actor=task.created_by, at=now, comment=task.order.get("comment")))
+        outcome.changed.append(label)
+
+    return change, found
 
 
 def _plus_and_minus(kind: TaskKind, order: Mapping[str, Any]) -> tuple[list[UUID], list[UUID]]:
