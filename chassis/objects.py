@@ -76,6 +76,15 @@ class Stored:
     through: int
 
 
+@dataclass(frozen=True)
+class Composed:
+    """An object that was put together: its size in bytes, how many of them came through this process, its etag."""
+
+    size: int
+    through: int
+    etag: str
+
+
 class Journal(Protocol):
     """Who remembers multipart uploads that have begun and not ended, so that none is left behind for ever.
 
@@ -172,8 +181,8 @@ class ObjectStore:
         content_type: str,
         journal: Journal,
         expected: int = 0,
-    ) -> tuple[int, int]:
-        """Store `pieces`, one behind the other, as one object; its size, and how many bytes came through this process.
+    ) -> Composed:
+        """Store `pieces`, one behind the other, as one object.
 
         The store copies ranges itself, but for those below 5 MiB and the first 5 MiB of one that stands behind less
         than that: no part but an upload's last may be smaller. Whole or not at all; what it was under `key` before
@@ -186,11 +195,10 @@ class ObjectStore:
         try:
             for part in parts(pieces, least, most):
                 composition.add(part)
-            composition.finish()
+            return composition.finish()
         except BaseException as error:
             composition.abort(error)
             raise
-        return composition.size, composition.through
 
     def abort(self, key: str, upload_id: str) -> None:
         """End a multipart upload that is not to be completed; one that has ended is fine."""
@@ -347,7 +355,7 @@ class _Composition:
     them (its version is pinned)."""
 
     def __init__(self, store: ObjectStore, client: Minio, key: str, content_type: str, journal: Journal) -> None:
-        self.size = self.through = 0
+        self._size = 0
         self._store, self._client, self._key = store, client, key
         self._content_type, self._journal = content_type, journal
         begun = journal.begun(key)
@@ -359,7 +367,7 @@ class _Composition:
 
     def add(self, part: list[bytes | Range]) -> None:
         """Put a part behind what is there. The first is held back: it may be all that there is."""
-        self.size += sum(len(each) if isinstance(each, bytes) else each.length for each in part)
+        self._size += sum(len(each) if isinstance(each, bytes) else each.length for each in part)
         if self._held is None:
             self._held = part
             return
@@ -369,25 +377,27 @@ class _Composition:
             self._send(self._held)
         self._send(part)
 
-    def finish(self) -> None:
+    def finish(self) -> Composed:
         """Make it an object."""
         held = self._held or []
         if not self._parts and self._upload is None and _copied(held) is None:
             data = self._read(held)
-            self._store.put(self._key, data, self._content_type)
-            self.through = len(data)
+            etag = self._store.put(self._key, data, self._content_type)
+            through = len(data)
         else:
             if self._upload is None:
                 self._begin()
             if not self._parts:
                 self._send(held)
             stored = [each.result() for each in self._parts]
-            self.through = sum(each.through for each in stored)
+            through = sum(each.through for each in stored)
             sent = [Part(number, each.etag) for number, each in enumerate(stored, 1)]
             assert self._upload is not None
-            self._client._complete_multipart_upload(self._store.bucket, self._key, self._upload, sent)
+            done = self._client._complete_multipart_upload(self._store.bucket, self._key, self._upload, sent)
+            etag = done.etag or ""
             self._journal.ended(self._key, self._upload)
         self._threads.shutdown()
+        return Composed(self._size, through, etag)
 
     def abort(self, error: BaseException) -> None:
         """Leave nothing behind, unless the journal remembers the parts for who goes on, and they can; what can't be

@@ -20,6 +20,8 @@ MAX_ARCHIVE_BYTES = 16 * 2**30
 MAX_DIRECTORY_BYTES = 32 * 2**20
 """The most that an archive's directory may take: that of some 300,000 files. Bounds memory to about ten times that."""
 
+_CHUNK = 2**20
+
 # LZMA and BZIP2 members are refused: their decoders may ask for gigabytes, and nobody packs annotations so.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 _DAMAGE = (
@@ -79,6 +81,15 @@ class Archive:
         self._check(member)
         with _damage_refused("the file is damaged"), self._zip.open(member) as file:
             yield file
+
+    def extract(self, member: zipfile.ZipInfo, target: BinaryIO) -> None:
+        """Write a file's content, of any size, to `target`; raises as `unpack` does."""
+        self._take(member)
+        with _damage_refused("the file is damaged"), self._zip.open(member) as file:
+            left = member.file_size
+            while left and (chunk := file.read(min(left, _CHUNK))):
+                target.write(chunk)
+                left -= len(chunk)
 
     def _take(self, member: zipfile.ZipInfo) -> None:
         self._allowance -= member.file_size

@@ -270,7 +270,7 @@ class NativeWriter(Writer):
 
     @property
     def verbatim(self) -> bool:
-        return self.options.split is None and self.options.skipped and self.options.empty
+        return not self.archive and self.options.skipped and self.options.empty
 
     def documents(self) -> tuple[Document, ...]:
         project = self.project

@@ -33,6 +33,7 @@ from . import connect, the_project
 @click.option("--no-skipped", is_flag=True, help="Without labels that were skipped.")
 @click.option("--no-empty", is_flag=True, help="Without labels that have no objects.")
 @click.option("--split", is_flag=True, help="Deal the images into train (80 %), val (10 %) and test, in a zip.")
+@click.option("--images", is_flag=True, help="With the images themselves, in a zip.")
 @click.option("--name", help="The export's name in the project's history.")
 @click.pass_obj
 def export(
@@ -46,6 +47,7 @@ def export(
     no_skipped: bool,
     no_empty: bool,
     split: bool,
+    images: bool,
     name: str | None,
 ) -> None:
     """Export labels to a file. PROJECT: its name or id.
@@ -65,7 +67,12 @@ def export(
             name=name,
             where=where or None,
             form=form,
-            options={"skipped": not no_skipped, "empty": not no_empty, "split": {} if split else None},
+            options={
+                "skipped": not no_skipped,
+                "empty": not no_empty,
+                "split": {} if split else None,
+                "images": images,
+            },
         )
         with output.progress("Exporting labels"):
             done = api.await_export(asked)

@@ -44,12 +44,14 @@ class ExportSplit(Strict):
 
 
 class ExportOptions(Strict):
-    """What of the labels goes into an export: those that were skipped, those without objects; and whether they are
-    dealt into train, val and test. `category`: the image category whose answers are the classes (yolo_classify).
+    """What of the labels goes into an export: those that were skipped, those without objects, their images; and whether
+    they are dealt into train, val and test. `category`: the image category whose answers are the classes
+    (yolo_classify).
     """
 
     skipped: bool = True
     empty: bool = True
+    images: bool = False
     split: ExportSplit | None = None
     category: UUID | None = None
 

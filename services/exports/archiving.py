@@ -168,7 +168,8 @@ class _Making:
             self._store.put_stream(key + INDEX, layout.index())
             pieces = self._while_wanted(layout)
             journal = Uploads(self._database, resumable=True)
-            size, through = self._store.compose(key, pieces, "application/zip", journal, layout.size)
+            composed = self._store.compose(key, pieces, "application/zip", journal, layout.size)
+            size, through = composed.size, composed.through
             bytes_through.inc(through)
             bytes_copied.inc(size - through)
         assert size == layout.size

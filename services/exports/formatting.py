@@ -2,8 +2,8 @@
 
 A part's outcome is an object under a key that follows from the export and the part's number, and beside it the
 directory of its entries and an index, written last. Done again it is the same bytes, so whoever takes a part after
-another died takes what stands. What the outcome holds: in an archive a segment of entries, in each case pieces of
-documents.
+another died takes what stands. What the outcome holds: in an archive a segment of entries, images among them, in each
+case pieces of documents.
 """
 
 import json
@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from zlib import crc32
 
-from chassis.objects import ObjectStore, Range
+from chassis.objects import Journal, ObjectStore, Range
+from contracts import snapshots
 from contracts.snapshots import Part
 from formats import native
 from formats import zip as zips
@@ -19,6 +20,8 @@ from formats.checksums import combine
 from formats.writing import Document, Offsets, Report, Section, Writer, gather
 
 Bytes = bytes | Range
+
+GONE = ("image", "it is no longer stored")
 
 CHUNK = 2**20
 """Bytes of a central directory that are handed on together."""
@@ -41,20 +44,22 @@ class Piece:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a part has become, once it is stored under `key` with `etag`; before, `data` and `entries` are all of it."""
+    """What a part has become, once it is stored under `key` with `etag`; before, in `content` and `entries`."""
 
     key: str
     segment: int
     pieces: tuple[Piece, ...]
     report: Report
     entries: bytes | None = None
-    data: bytes | None = None
+    content: tuple[Bytes, ...] = ()
     etag: str | None = None
 
     def range(self, offset: int, length: int) -> Bytes:
-        """Some of it."""
-        if self.data is not None:
-            return self.data[offset : offset + length]
+        """Some of it; of one that is not stored, and so without images, the bytes."""
+        if self.entries is not None:
+            (data,) = self.content
+            assert isinstance(data, bytes)
+            return data[offset : offset + length]
         return Range(self.key, offset, length, self.etag)
 
     def dump(self, etag: str) -> bytes:
@@ -87,14 +92,27 @@ def standing(store: ObjectStore, key: str) -> Outcome | None:
         return None
 
 
-def format_part(writer: Writer, data: bytes, start: Offsets, key: str) -> Outcome:
-    """What the labels in `data` become."""
+def format_part(
+    writer: Writer, data: bytes, start: Offsets, key: str, listed: Iterable[snapshots.Image] = ()
+) -> Outcome:
+    """What the labels in `data` become. `listed`: where their images are, if the writer wants them."""
     gathered = gather(writer, native.labels(data), start)
     segment = zips.Segment()
     for file in gathered.files:
         segment.add(file.path, file.data)
-    content = [segment.data]
-    at = segment.size
+    content: list[Bytes] = [segment.data]
+    entries, at = segment.entries, segment.size
+    stored = {each.label_id: each for each in listed} if gathered.images else {}
+    for image in gathered.images:
+        found = stored.get(image.label_id)
+        if found is None or found.key is None:
+            gathered.report.left_out[GONE] += 1
+            continue
+        entry = zips.Entry(image.path, found.crc32, found.size, found.size, zips.STORED, at)
+        entries.append(entry)
+        content += [zips.head(entry), Range(found.key, 0, found.size, crc32=found.crc32)]
+        at += entry.length
+    end = at
     sections = {(each.path, n): section for each in writer.documents() for n, section in enumerate(each.sections)}
     pieces = []
     for (path, number), raw in gathered.pieces.items():
@@ -104,15 +122,17 @@ def format_part(writer: Writer, data: bytes, start: Offsets, key: str) -> Outcom
         pieces.append(Piece(path, number, at + len(lead), len(lead), len(packed), crc32(raw), len(raw)))
         content += [lead, packed]
         at += len(lead) + len(packed)
-    return Outcome(key, segment.size, tuple(pieces), gathered.report, zips.pack(segment.entries), b"".join(content))
+    joined = tuple(_joined(content))
+    return Outcome(key, end, tuple(pieces), gathered.report, zips.pack(entries), joined)
 
 
-def store_outcome(store: ObjectStore, outcome: Outcome) -> None:
-    """Store an outcome, its index last."""
-    assert outcome.data is not None and outcome.entries is not None
-    etag = store.put(outcome.key, outcome.data)
+def store_outcome(store: ObjectStore, outcome: Outcome, journal: Journal) -> int:
+    """Store an outcome, its index last; how many bytes of it came through this process."""
+    assert outcome.entries is not None
+    composed = store.compose(outcome.key, outcome.content, "application/octet-stream", journal)
     store.put(_entries(outcome.key), outcome.entries)
-    store.put(_index(outcome.key), outcome.dump(etag))
+    store.put(_index(outcome.key), outcome.dump(composed.etag))
+    return composed.through
 
 
 def forget(store: ObjectStore, key: str) -> None:
@@ -206,6 +226,19 @@ class Assembled:
                 crc, size = combine(crc, piece.crc, piece.size), size + piece.size
                 first = False
         return crc, size
+
+
+def _joined(content: Iterable[Bytes]) -> Iterator[Bytes]:
+    """The same, bytes that stand side by side in one; at least one piece."""
+    gathered: list[bytes] = []
+    for each in content:
+        if isinstance(each, bytes):
+            gathered.append(each)
+        else:
+            yield b"".join(gathered)
+            gathered.clear()
+            yield each
+    yield b"".join(gathered)
 
 
 def _packed(writer: Writer, raw: bytes) -> bytes:

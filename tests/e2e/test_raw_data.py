@@ -44,6 +44,25 @@ def test_an_archive_is_built_shared_updated_and_deleted(system: System, tmp_path
         assert owner.api.get(f"/projects/{project_id}/raw-data/download").status_code == 410
 
 
+def test_an_export_has_its_images(system: System, tmp_path: Path) -> None:
+    owner = owner_of(system)
+    project_id = new_project(owner)
+    token = new_token(system, owner).api.headers["Authorization"].removeprefix("Bearer ")
+    new_labels(owner, project_id, stored_assets(owner, 3))
+    with Labelyard(system.url, token) as api:
+        api.update_archive(project_id)
+        api.await_archive(project_id)
+        api.download_archive(project_id, tmp_path / "raw.zip")
+        asked = api.create_export(project_id, form="voc", options={"images": True})
+        done = api.await_export(asked)
+        assert done["state"] == "done", done
+        api.download_export(done, tmp_path / "voc.zip")
+    images = sorted(_entries((tmp_path / "raw.zip").read_bytes()).values())
+    found = _entries((tmp_path / "voc.zip").read_bytes())
+    assert sorted(data for name, data in found.items() if name.startswith("JPEGImages/")) == images
+    assert len([name for name in found if name.startswith("Annotations/")]) == len(images) == 3
+
+
 def _updated(api: Labelyard, project_id: str) -> dict[str, int]:
     api.update_archive(project_id)
     archive = api.await_archive(project_id)

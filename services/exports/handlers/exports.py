@@ -402,13 +402,17 @@ def watch_workers(session: Session, consumers: Mapping[str, int]) -> None:
 def extension(row: ExportRow) -> str:
     """Of the export's file."""
     writer = WRITERS[row.format]
-    return ".zip" if row.options.get("split") or not writer.single else writer.extension
+    zipped = row.options.get("split") or row.options.get("images") or not writer.single
+    return ".zip" if zipped else writer.extension
 
 
 def snapshot_request(row: ExportRow) -> SnapshotRequested:
     """What labels is asked for."""
     names = extension(row) == ".zip"
-    return SnapshotRequested(project_id=row.project_id, snapshot_id=row.id, filter=row.filter, names=names)
+    images = bool(row.options.get("images"))
+    return SnapshotRequested(
+        project_id=row.project_id, snapshot_id=row.id, filter=row.filter, names=names, images=images
+    )
 
 
 def require_project(session: Session, owners: Owners, project_id: UUID) -> ProjectCopy:

@@ -6,6 +6,8 @@ is written by itself, by whichever worker takes it (handlers/parts.py), and the 
 
 A part that is delivered twice, or to two workers at once, is the same bytes under the same key. An export's file is
 then put together twice, each time as an object of its own; the fencing token (`attempt`) lets only the newest end it.
+
+Images go into the outcomes of the parts, by whoever works on those; their snapshot has small parts for that.
 """
 
 import json
@@ -23,14 +25,14 @@ from chassis.consumer import Subscription
 from chassis.database import Database
 from chassis.logs import get_logger
 from chassis.multiparts import Uploads
-from chassis.objects import Changed, ObjectStore, Range
+from chassis.objects import Changed, Damaged, ObjectStore, Range
 from chassis.rpc.client import RpcClient
 from chassis.settings import settings
 from contracts.enums import ExportStep
 from contracts.errors import Problem
 from contracts.events import ArchiveReady, ExportReady, PartReady
 from contracts.rpc import Owners
-from contracts.snapshots import Manifest, Part
+from contracts.snapshots import ImageList, Manifest, Part
 from formats import native
 from formats.checksums import combine
 from formats.writers import WRITERS
@@ -92,7 +94,7 @@ def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owne
 def _planned(database: Database, store: ObjectStore, job: Job, manifest: Manifest) -> bool:
     """Have the parts worked on of the step that is due; False if all that is left is to put the file together."""
     writer = _writer(job, manifest, Survey())
-    if job.step is ExportStep.ASSEMBLY or writer.verbatim or len(manifest.parts) <= 1:
+    if job.step is ExportStep.ASSEMBLY or writer.verbatim or _in_memory(manifest):
         return False
     step = job.step
     if not job.planned:
@@ -150,7 +152,7 @@ def _assemble(database: Database, store: ObjectStore, job: Job, assembly: Assemb
 def _formatted(database: Database, store: ObjectStore, job: Job, assembly: Assembly, manifest: Manifest) -> Assembled:
     """The file of what each part became; of a small export that is done here."""
     report = Report()
-    if len(manifest.parts) > 1:
+    if not _in_memory(manifest):
         writer = _writer(job, manifest, _whole_survey(store, job, manifest))
         outcomes = []
         for number in range(len(manifest.parts)):
@@ -170,11 +172,16 @@ def _formatted(database: Database, store: ObjectStore, job: Job, assembly: Assem
     for outcome in outcomes:
         report += outcome.report
     file = formatting.Assembled(writer, outcomes, store.get)
-    if len(outcomes) > 1:
+    if not _in_memory(manifest):
         done = _composed(database, store, assembly, manifest, file.content(), None)
         return replace(done, crc32=file.crc, report=report.plain())
     data = b"".join(each for each in file.content() if isinstance(each, bytes))
     return replace(_in_one_go(store, assembly, manifest, data), report=report.plain())
+
+
+def _in_memory(manifest: Manifest) -> bool:
+    """Whether the export is so small that it is read and written in one go."""
+    return len(manifest.parts) <= (0 if manifest.images else 1)
 
 
 def _in_one_go(store: ObjectStore, assembly: Assembly, manifest: Manifest, data: bytes) -> Assembled:
@@ -192,9 +199,9 @@ def _composed(
     crc: int | None,
 ) -> Assembled:
     wanted = _while_wanted(database, assembly, pieces)
-    size, through = store.compose(assembly.key, wanted, assembly.content_type, Uploads(database))
-    bytes_through.inc(through)
-    return Assembled(size, None, crc, manifest.labels, manifest.objects)
+    composed = store.compose(assembly.key, wanted, assembly.content_type, Uploads(database))
+    bytes_through.inc(composed.through)
+    return Assembled(composed.size, None, crc, manifest.labels, manifest.objects)
 
 
 def _while_wanted(database: Database, assembly: Assembly, pieces: Iterator[bytes | Range]) -> Iterator[bytes | Range]:
@@ -242,7 +249,7 @@ def work(database: Database, event: PartReady, store: ObjectStore) -> None:
     if job is not None:
         try:
             with _in_order():
-                _work(store, job, event)
+                _work(database, store, job, event)
         except Problem as problem:
             if problem.status >= 500:
                 raise
@@ -255,7 +262,7 @@ def work(database: Database, event: PartReady, store: ObjectStore) -> None:
         formatting.forget(store, _part_key(event, event.step, event.part))
 
 
-def _work(store: ObjectStore, job: Job, event: PartReady) -> None:
+def _work(database: Database, store: ObjectStore, job: Job, event: PartReady) -> None:
     manifest = _manifest(store, job.manifest)
     key = _part_key(event, event.step, event.part)
     if event.step is ExportStep.SURVEY:
@@ -265,9 +272,9 @@ def _work(store: ObjectStore, job: Job, event: PartReady) -> None:
     elif formatting.standing(store, key) is None:
         writer = _writer(job, manifest, _whole_survey(store, job, manifest))
         start = formatting.starts(manifest.parts)[event.part]
-        outcome = formatting.format_part(writer, _read(store, manifest.parts[event.part]), start, key)
-        bytes_through.inc(len(outcome.data or b""))
-        formatting.store_outcome(store, outcome)
+        listed = ImageList.read(store.get(manifest.images[event.part].key)) if manifest.images else ()
+        outcome = formatting.format_part(writer, _read(store, manifest.parts[event.part]), start, key, listed)
+        bytes_through.inc(formatting.store_outcome(store, outcome, Uploads(database)))
 
 
 # --- what steps and parts have in common ---
@@ -279,6 +286,7 @@ def _writer(job: Job, manifest: Manifest, survey: Survey) -> Writer:
     options = Options(
         skipped=chosen.skipped,
         empty=chosen.empty,
+        images=chosen.images,
         split=None if chosen.split is None else Split(chosen.split.train, chosen.split.val, chosen.split.seed),
         category=None if chosen.category is None else str(chosen.category),
     )
@@ -318,9 +326,13 @@ def _in_order() -> Iterator[None]:
     try:
         yield
     except KeyError as error:
-        raise Problem("gone", f"A part is missing: {error.args[0]}.") from None
+        raise Problem("gone", f"An object is missing: {error.args[0]}.") from None
     except Changed as error:
         raise Problem("gone", f"A part is damaged: {error.args[0]}.") from None
+    except Damaged as error:
+        raise Problem(
+            "unsupported", f"An image is not what was uploaded, its checksum differs: {error.args[0]}."
+        ) from None
     except S3Error as error:
         if error.code in FULL:
             raise Problem("too_large", "The object store has no room for it.") from error

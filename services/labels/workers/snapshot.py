@@ -5,6 +5,7 @@ different moments, so each writes parts of its own, and the one manifest names t
 """
 
 import json
+import sys
 import time
 from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -46,6 +47,9 @@ log = get_logger()
 
 PART_BYTES = 8 * 1024 * 1024
 """A part is closed when it has reached this size."""
+
+IMAGES = 1000
+"""Or this many labels, where their images are wanted, too: whoever works on a part moves those."""
 
 UPLOADS = 2
 """Parts that are on their way to the store at once."""
@@ -170,7 +174,7 @@ def _freeze(
         closing(_labels(session, event.project_id, chosen, specification)) as rows,
         ThreadPoolExecutor(UPLOADS) as uploader,
     ):
-        for texts, counted in _in_parts(rows if event.labels else ()):
+        for texts, counted in _in_parts(rows if event.labels else (), IMAGES if event.images else sys.maxsize):
             lead = native.SEPARATOR if parts else b""
             # COPY doubles backslashes; nothing else that it would escape stands raw in JSON
             data = lead + native.SEPARATOR.join(texts).replace(b"\\\\", b"\\")
@@ -219,15 +223,15 @@ def _ambiguous(session: Session, project_id: UUID, chosen: LabelFilter) -> tuple
     return tuple((dataset, data_key) for dataset, data_key in session.execute(query))
 
 
-def _in_parts(labels: Iterable[tuple[bytes, int]]) -> Iterator[tuple[list[bytes], int]]:
-    """Labels with their number of objects, gathered to about PART_BYTES."""
+def _in_parts(labels: Iterable[tuple[bytes, int]], most: int) -> Iterator[tuple[list[bytes], int]]:
+    """Labels with their number of objects, gathered to about PART_BYTES, or to `most` labels."""
     texts: list[bytes] = []
     size = objects = 0
     for text, counted in labels:
         texts.append(text)
         size += len(text) + len(native.SEPARATOR)
         objects += counted
-        if size >= PART_BYTES:
+        if size >= PART_BYTES or len(texts) >= most:
             yield texts, objects
             texts, size, objects = [], 0, 0
     if texts:

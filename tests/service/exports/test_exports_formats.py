@@ -2,8 +2,13 @@
 
 import io
 import json
+import random
+import shutil
+import subprocess
 import zipfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 from zlib import crc32
 
@@ -11,9 +16,10 @@ import pytest
 
 from chassis.database import Database
 from chassis.ids import new_id
-from chassis.objects import ObjectStore
+from chassis.objects import Composed, ObjectStore
 from contracts.enums import ExportFormat, JobState, Review, Status
 from contracts.rpc.exports import Export, ExportOptions, ExportSplit
+from contracts.snapshots import Image
 from formats import native
 from formats.writers import WRITERS
 from services.exports.handlers import exports as handlers
@@ -66,9 +72,15 @@ def label(desk: Desk, number: int, status: Status = Status.SUBMITTED) -> bytes:
     return native.label(entry)
 
 
-def exported(desk: Desk, form: ExportFormat, parts: list[tuple[bytes, ...]], **options: Any) -> tuple[Export, bytes]:
+def exported(
+    desk: Desk,
+    form: ExportFormat,
+    parts: list[tuple[bytes, ...]],
+    stored: Sequence[Sequence[Image]] = (),
+    **options: Any,
+) -> tuple[Export, bytes]:
     asked = desk.create(format=form, options=ExportOptions(**options))
-    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, *parts))
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, *parts, images=stored))
     desk.assemble(asked.id)
     done = desk.get(asked.id)
     assert done.state is JobState.DONE, done
@@ -110,6 +122,67 @@ def test_a_split_is_a_zip(desk: Desk, form: ExportFormat) -> None:
             assert sorted(each["data_key"] for each in lines) == [f"{number:03}.png" for number in range(9)]
 
 
+def picture(desk: Desk, entry: bytes, data: bytes | None) -> Image:
+    """Where the image of a label is; None: nowhere any more."""
+    read = json.loads(entry)
+    key = None if data is None else f"assets/{read['id']}"
+    if key is not None and data is not None:
+        desk.store.put(key, data)
+    return Image(read["id"], read["dataset"], read["data_key"], key, len(data or b""), crc32(data or b""))
+
+
+@pytest.mark.parametrize("split", [None, ExportSplit(train=0.5, val=0.25)], ids=["whole", "split"])
+@pytest.mark.parametrize("form", [each for each in ExportFormat if each is not ExportFormat.YOLO_CLASSIFY])
+def test_images_go_with_their_labels(desk: Desk, form: ExportFormat, split: ExportSplit | None, tmp_path: Path) -> None:
+    labels = [label(desk, number) for number in range(6)]
+    # some that the store copies itself, some that are read, one that is not there any more
+    large = 6 * 2**20
+    contents = [b"one", random.Random(1).randbytes(large), None, b"", random.Random(2).randbytes(large), b"six" * 1000]
+    images = [picture(desk, entry, data) for entry, data in zip(labels, contents, strict=True)]
+    parts = [tuple(labels[:3]), tuple(labels[3:])]
+    done, content = exported(desk, form, parts, [images[:3], images[3:]], images=True, split=split)
+    assert done.report is not None
+    assert ("image", 1) in {(each.what, each.count) for each in done.report.left_out}
+    file = tmp_path / "export.zip"
+    file.write_bytes(content)
+    if shutil.which("unzip"):
+        subprocess.run(["unzip", "-tqq", file], check=True)
+    with zipfile.ZipFile(file) as read:
+        assert read.testzip() is None
+        found = {name.rpartition("/")[2]: read.read(name) for name in read.namelist() if name.endswith(".png")}
+        assert {read.getinfo(name).compress_type for name in read.namelist() if name.endswith(".png")} == {0}
+    assert found == {f"{n:03}.png": data for n, data in enumerate(contents) if data is not None}
+    again, same = exported(desk, form, [tuple(labels)], [images], images=True, split=split)
+    with zipfile.ZipFile(io.BytesIO(same)) as one, zipfile.ZipFile(file) as two:
+        assert {name: one.read(name) for name in one.namelist()} == {name: two.read(name) for name in two.namelist()}
+    assert again.report == done.report
+
+
+def test_no_labels_with_images_are_an_empty_zip(desk: Desk) -> None:
+    _, content = exported(desk, ExportFormat.NATIVE, [], images=True)
+    with zipfile.ZipFile(io.BytesIO(content)) as read:
+        assert json.loads(read.read("labels.json"))["labels"] == []
+
+
+@pytest.mark.parametrize("change", ["deleted", "damaged"])
+def test_an_image_that_is_not_as_it_was_is_a_reason_to_fail(desk: Desk, change: str) -> None:
+    entry = label(desk, 1)
+    image = picture(desk, entry, b"picture")
+    assert image.key is not None
+    if change == "deleted":
+        desk.store.delete(image.key)
+    else:
+        desk.store.put(image.key, b"forgery")
+    asked = desk.create(format=ExportFormat.VOC, options=ExportOptions(images=True))
+    desk.take(handlers.snapshot_completed, desk.snapshot(asked.id, (entry,), images=[[image]]))
+    desk.assemble(asked.id)
+    failed = desk.get(asked.id)
+    assert failed.state is JobState.FAILED
+    assert failed.failure is not None and image.key in failed.failure
+    desk.clear_away()
+    assert desk.keys(f"exports/{asked.id}/") == desk.keys(f"snapshots/{asked.id}/") == []
+
+
 def test_what_is_left_out_is_counted(desk: Desk) -> None:
     labels = (label(desk, 0), label(desk, 1, Status.SKIPPED), label(desk, 2))
     done, content = exported(desk, ExportFormat.JSON_LINES, [labels], skipped=False, empty=False)
@@ -129,10 +202,10 @@ def test_an_attempt_takes_the_parts_that_another_finished(desk: Desk) -> None:
         def __getattr__(self, name: str) -> Any:
             return getattr(desk.store, name)
 
-        def put(self, key: str, *what: Any) -> str:
+        def compose(self, key: str, *what: Any) -> Composed:
             if key.endswith("/format-000001"):
                 raise InterruptedError(key)
-            return desk.store.put(key, *what)
+            return desk.store.compose(key, *what)
 
     with pytest.raises(InterruptedError):
         desk.assemble(asked.id, Dies())

@@ -1,7 +1,7 @@
 """An export's life on real servers: asked for, assembled, downloaded, deleted; repeated and overtaken at any point."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -35,7 +35,7 @@ from contracts.events import (
 from contracts.rpc.exports import CreateExport, Export, ListExports, RenameExport, RepeatExport
 from contracts.rpc.labels import LabelFilter
 from contracts.rpc.projects import GetProject, Project
-from contracts.snapshots import Manifest, Part
+from contracts.snapshots import Image, ImageList, Manifest, Part
 from services.exports import consumers
 from services.exports.handlers import exports as handlers
 from services.exports.models import PartRow
@@ -115,8 +115,10 @@ class Desk:
         with self.database.session() as session:
             handlers.delete_export(session, self.project_id, export_id)
 
-    def snapshot(self, export_id: UUID, *parts: tuple[bytes, ...]) -> SnapshotCompleted:
-        """Plays the labels service: writes a snapshot of these labels and tells of it."""
+    def snapshot(
+        self, export_id: UUID, *parts: tuple[bytes, ...], images: Sequence[Sequence[Image]] = ()
+    ) -> SnapshotCompleted:
+        """Plays the labels service: writes a snapshot of these labels, and where their images are, and tells of it."""
         written = []
         for number, labels in enumerate(parts):
             data = b",".join(labels)
@@ -127,6 +129,11 @@ class Desk:
             written.append(
                 Part(key=key, labels=len(labels), size=len(data), offset=len(lead), objects=objects, crc32=crc)
             )
+        lists = []
+        for number, listed in enumerate(images):
+            key = f"snapshots/{export_id}/images-{number}"
+            self.store.put(key, b"".join(map(ImageList.line, listed)))
+            lists.append(ImageList(key=key, images=len(listed), size=sum(each.size for each in listed)))
         manifest = Manifest(
             project_id=self.project_id,
             snapshot_id=export_id,
@@ -136,6 +143,7 @@ class Desk:
             labels=sum(map(len, parts)),
             objects=5,
             parts=tuple(written),
+            images=tuple(lists),
         )
         key = f"snapshots/{export_id}/manifest.json"
         self.store.put(key, manifest.model_dump_json().encode())

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 
 from chassis.database import Database
 from chassis.ids import new_id
-from chassis.objects import ObjectStore
+from chassis.objects import Composed, ObjectStore
 from chassis.settings import settings
 from contracts.body import ObjectClass, Specification
 from contracts.enums import AnnotationType, ExportFormat, ExportStep, JobState
@@ -138,12 +138,12 @@ def test_canceled_while_a_part_is_written_it_takes_that_away_again(desk: Desk) -
         def __getattr__(self, name: str) -> Any:
             return getattr(desk.store, name)
 
-        def put(self, key: str, *what: Any) -> str:
+        def compose(self, key: str, *what: Any) -> Composed:
             if key.endswith("format-000000"):
                 with desk.database.session() as session:
                     handlers.cancel_export(session, desk.project_id, asked.id)
                 desk.clear_away()
-            return desk.store.put(key, *what)
+            return desk.store.compose(key, *what)
 
     worker.work(desk.database, desk.parts(asked.id)[0], Late())  # type: ignore[arg-type]
     assert desk.keys(f"exports/{asked.id}/") == []

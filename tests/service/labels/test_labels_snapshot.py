@@ -17,7 +17,7 @@ from contracts.enums import LabelAction
 from contracts.errors import Problem
 from contracts.events import ProjectDeleted, SnapshotCompleted, SnapshotFailed, SnapshotRequested
 from contracts.rpc.labels import ActOnLabel, SaveBody
-from contracts.snapshots import Manifest
+from contracts.snapshots import ImageList, Manifest
 from formats import native
 from services.labels.handlers import actions, copies
 from services.labels.models import Label
@@ -40,8 +40,8 @@ class Watched:
         self._after_put(key)
 
 
-def take(desk: Desk, snapshot_id: UUID, store: Any = None, **chosen: Any) -> None:
-    request = SnapshotRequested(project_id=desk.project_id, snapshot_id=snapshot_id, filter=chosen)
+def take(desk: Desk, snapshot_id: UUID, store: Any = None, *, images: bool = False, **chosen: Any) -> None:
+    request = SnapshotRequested(project_id=desk.project_id, snapshot_id=snapshot_id, filter=chosen, images=images)
     snapshot.run(desk.database, request, store or desk.store, desk.owners)
 
 
@@ -100,6 +100,16 @@ def test_a_snapshot_holds_all_labels_with_their_objects_by_id(desk: Desk, monkey
     assert (labeled.status, labeled.round, labeled.dataset) == ("submitted", 1, desk.dataset)
     assert [each["class_name"] for each in labeled.objects] == ["cell", "cell"]
     assert labeled.objects[1]["annotation"]["coord"] == {"x": 5.5, "y": 6, "width": 7, "height": 8}
+
+
+def test_images_are_listed_part_by_part(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(snapshot, "IMAGES", 3)
+    desk.labels(7)
+    take(desk, snapshot_id := new_id(), images=True)
+    manifest, entries = read(desk, snapshot_id)
+    assert [part.labels for part in manifest.parts] == [each.images for each in manifest.images] == [3, 3, 1]
+    listed = [image for each in manifest.images for image in ImageList.read(desk.store.get(each.key))]
+    assert [(each.label_id, each.data_key) for each in listed] == [(each.id, each.data_key) for each in entries]
 
 
 def test_a_filter_selects(desk: Desk) -> None:

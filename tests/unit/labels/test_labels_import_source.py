@@ -3,11 +3,14 @@
 import io
 import json
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from contracts.enums import ImportFormat
+from formats.types import ParsedLabel
+from formats.writing import Options, Split
 from services.labels.handlers.importing.report import ERRORS_KEPT, Report
 from services.labels.handlers.importing.source import Source
 from tests.unit.formats.exporting import exported, label, shape, zipped
@@ -85,3 +88,28 @@ def test_a_report_keeps_the_first_errors_and_counts_them_all() -> None:
     again = Report.of(report.plain())
     assert (again.error_count, len(again.errors)) == (ERRORS_KEPT + 5, ERRORS_KEPT)
     assert again.errors[-1].file == f"{ERRORS_KEPT - 1}.xml"
+
+
+@pytest.mark.parametrize("options", [Options(images=True), Options(split=Split(0.5, 0.3))], ids=["images", "split"])
+@pytest.mark.parametrize("name", ["native", "jsonl", "coco", "csv", "label_studio"])
+def test_an_export_in_a_zip_is_read_as_its_document_is(tmp_path: Path, name: str, options: Options) -> None:
+    labels = [label(number, shape("box", number, {"x": 1, "y": 2, "width": 3, "height": 4})) for number in range(6)]
+    form = ImportFormat(name)
+
+    def read(given: Options, packed: bool) -> list[ParsedLabel]:
+        files, _ = exported(name, labels, given, images={each["data_key"]: b"{}" for each in labels})
+        path = tmp_path / "up"
+        path.write_bytes(zipped(files).getvalue() if packed else next(iter(files.values())))
+        report = Report()
+        found = sorted(Source(form, path, "up", tmp_path).labels(report), key=lambda each: each.data_key)
+        assert report.error_count == 0
+        return [replace(each, file="") for each in found]
+
+    assert read(options, True) == read(Options(), False) != []
+
+
+def test_a_zip_without_a_document_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "up").write_bytes(zipped({"image.png": b"png"}).getvalue())
+    report = Report()
+    assert list(Source(ImportFormat.NATIVE, tmp_path / "up", "up.zip", tmp_path).labels(report)) == []
+    assert report.error_count == 1

@@ -5,11 +5,13 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Final
+from tempfile import TemporaryFile
+from typing import BinaryIO, Final, cast
 
 from contracts.enums import ImportFormat
 from formats import coco, csv_table, json_lines, label_studio, native, suite, voc, yolo
-from formats.types import ErrorCode, ParsedLabel, ParseError
+from formats.archives import Archive
+from formats.types import ErrorCode, ParsedLabel, ParseError, Refused
 from services.labels.handlers.importing.report import Report
 
 
@@ -51,13 +53,46 @@ class Source:
 
     def _read(self) -> Iterator[ParsedLabel | ParseError]:
         with self.path.open("rb") as stream:
-            if self.format is ImportFormat.COCO:
-                yield from coco.read(stream, self.scratch, self.name)
+            extension = _DOCUMENTS.get(self.format)
+            if extension is not None and stream.read(len(_ZIP)) == _ZIP:
+                yield from self._unpacked(stream, extension)
             else:
-                yield from _READERS[self.format](stream, self.name)
+                stream.seek(0)
+                yield from self._document(stream, self.name)
+
+    def _document(self, stream: BinaryIO, name: str) -> Iterator[ParsedLabel | ParseError]:
+        if self.format is ImportFormat.COCO:
+            yield from coco.read(stream, self.scratch, name)
+        else:
+            yield from _READERS[self.format](stream, name)
+
+    def _unpacked(self, stream: BinaryIO, extension: str) -> Iterator[ParsedLabel | ParseError]:
+        """The documents of a zip, as exports with images or a split are, one after the other."""
+        try:
+            with Archive(stream) as archive:
+                documents = [member for member in archive.members if member.filename.endswith(extension)]
+                if not documents:
+                    raise Refused(ErrorCode.UNSUPPORTED, f"there is no {extension} file in the archive")
+                for member in documents:
+                    with TemporaryFile(dir=self.scratch) as document:
+                        archive.extract(member, document)
+                        document.seek(0)
+                        yield from self._document(cast(BinaryIO, document), member.filename)
+        except Refused as error:
+            yield ParseError(self.name, None, None, error.code, error.detail)
 
 
 _Reader = Callable[[BinaryIO, str], Iterator[ParsedLabel | ParseError]]
+_ZIP: Final = b"PK\x03\x04"
+_DOCUMENTS: Final = {
+    ImportFormat.NATIVE: ".json",
+    ImportFormat.JSONL: ".jsonl",
+    ImportFormat.COCO: ".json",
+    ImportFormat.CSV: ".csv",
+    ImportFormat.LABEL_STUDIO: ".json",
+}
+"""What the one document of a format ends on; several of them may come in a zip."""
+
 _READERS: Final[Mapping[ImportFormat, _Reader]] = {
     ImportFormat.VOC: voc.read,
     ImportFormat.YOLO: yolo.read,
