@@ -78,9 +78,11 @@ def update_archive(session: Session, owners: Owners, request: UpdateArchive) -> 
 def cancel_archive(session: Session, project_id: UUID) -> Archive:
     """Stop a build; none under way is fine."""
     row = _find(session, project_id, lock=True)
-    if row is not None and row.state in OPEN:
-        audit.note("archive", project_id, before={"state": row.state}, after={"state": JobState.CANCELED})
-        _end(session, row, JobState.CANCELED)
+    if row is not None:
+        before = row.state
+        if before in OPEN:
+            _end(session, row, JobState.CANCELED)
+        audit.note("archive", project_id, before={"state": before}, after={"state": row.state})
     return _told(session, project_id, row)
 
 
