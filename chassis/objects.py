@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cache
+from itertools import chain
 from typing import Any, BinaryIO, Literal, Protocol
 from urllib.parse import quote, urlsplit
 from zlib import crc32
@@ -190,10 +191,9 @@ class ObjectStore:
         KeyError where an object is missing, Changed where it is another, Damaged where its `crc32` is.
         A `journal` that remembers parts lets who is given the same pieces again go on where this one stopped.
         """
-        least, most = max(LEAST, expected // MANY), max(COPIED, expected // MANY)
         composition = _Composition(self, self._client, key, content_type, journal)
         try:
-            for part in parts(pieces, least, most):
+            for part in parts(pieces, *_bounds(expected)):
                 composition.add(part)
             return composition.finish()
         except BaseException as error:
@@ -344,6 +344,21 @@ def parts(pieces: Iterable[bytes | Range], least: int = LEAST, most: int = COPIE
         yield gathered
 
 
+def through(pieces: Iterable[bytes | Range], expected: int = 0) -> int:
+    """Bytes of `pieces` that come through a process which composes them, and are not copied by the store."""
+    sent = (part for part in parts(pieces, *_bounds(expected)) if _copied(part) is None)
+    return sum(map(_length, chain.from_iterable(sent)))
+
+
+def _bounds(expected: int) -> tuple[int, int]:
+    """The least and most that are copied at once of an object of about this size."""
+    return max(LEAST, expected // MANY), max(COPIED, expected // MANY)
+
+
+def _length(piece: bytes | Range) -> int:
+    return len(piece) if isinstance(piece, bytes) else piece.length
+
+
 def _copied(part: list[bytes | Range]) -> Range | None:
     """What the store copies to make a part; None: it is read and sent."""
     alone = part[0] if len(part) == 1 else None
@@ -367,7 +382,7 @@ class _Composition:
 
     def add(self, part: list[bytes | Range]) -> None:
         """Put a part behind what is there. The first is held back: it may be all that there is."""
-        self._size += sum(len(each) if isinstance(each, bytes) else each.length for each in part)
+        self._size += sum(map(_length, part))
         if self._held is None:
             self._held = part
             return

@@ -700,9 +700,10 @@ class Labelyard:
         archive: Archive = self.post(f"/projects/{project_id}/raw-data:update")
         return archive
 
-    def await_archive(self, project_id: str) -> Archive:
-        """Wait until no build of the archive is under way."""
+    def await_archive(self, project_id: str, progress: Progress = _nothing) -> Archive:
+        """Wait until no build of the archive is under way; `progress` is told the bytes that stand, and are to."""
         while (build := (archive := self.archive(project_id)).get("build")) and build["state"] in ("queued", "running"):
+            progress(build["done"], build.get("total") or 0)
             time.sleep(0.3)
         return archive
 

@@ -13,6 +13,7 @@ from .commands.imports import import_
 from .commands.overview import overview, watch
 from .commands.people import invite, members, users
 from .commands.projects import project
+from .commands.raw_data import raw_data
 from .credentials import NotSignedIn
 from .output import Output, duration, json_option
 from .transport import ApiError, TransferError, Unreachable
@@ -48,7 +49,7 @@ def cli() -> None:
 
 for command in (
     login, password, session, token, project, members, invite, users, guideline, import_, overview, watch,
-    export, exports, share, unshare, admin,
+    export, exports, share, unshare, raw_data, admin,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -20,6 +20,17 @@ class Image(NamedTuple):
     crc32: int
 
 
+class ImageCounts(Message):
+    """Images that were added to a project since it began, with as many bytes together, and removed from it.
+
+    They only grow: what two of them differ by happened between.
+    """
+
+    added: int = 0
+    added_size: int = 0
+    removed: int = 0
+
+
 class ImageList(Message):
     """An object that lists images, one a line, in the order of their labels' ids. `size`: bytes of all images."""
 
@@ -59,7 +70,8 @@ class Manifest(Message):
 
     `specification` is the project's as the labels service knew it then, at the project's version `project_version`.
     `ambiguous`, where it was asked for: (dataset, data key) of labels that are named as another but for extension and
-    letter case. `images`, where they were asked for: a list for each part; where labels were not, as many as it takes.
+    letter case. `images`, where they were asked for: a list for each part; where labels were not, as many as it takes;
+    and what the project's images counted then.
     """
 
     project_id: UUID
@@ -72,3 +84,4 @@ class Manifest(Message):
     parts: tuple[Part, ...]
     ambiguous: tuple[tuple[str, str], ...] = ()
     images: tuple[ImageList, ...] = ()
+    counts: ImageCounts | None = None

@@ -467,7 +467,9 @@ class ShareBody(Strict):
 
 
 class ArchiveChanges(Message):
-    """What has changed in a project since its archive was built or brought up to date; `added_size` in bytes."""
+    """Images that were added to a project, of `added_size` bytes, and removed since its archive was built or brought up
+    to date. One that came and went again is in both, so an update may add and remove fewer.
+    """
 
     added: int
     added_size: int

@@ -11,6 +11,7 @@ from contracts.permissions import Permission
 from contracts.rights import Only
 from contracts.rpc import Command, Nothing, Query
 from contracts.rpc.labels import LabelFilter, Link, Quota
+from contracts.snapshots import ImageCounts
 
 
 class ShareLink(Message):
@@ -120,7 +121,7 @@ class ArchiveReport(Message):
     `added`, `removed`, `kept`: images, as against the archive before; `missing`: those that are no longer stored.
     `dead`: bytes of removed images that are still in the file, `compacted`: they were left out. `through`: bytes that
     came through a worker (the images added, and the directory), `copied`: those that the store copied by itself.
-    `last_label`: the newest label whose image was looked at.
+    `counts`: what the project's images counted then; None: nobody knows any more.
     """
 
     images: int
@@ -135,7 +136,7 @@ class ArchiveReport(Message):
     compacted: bool = False
     through: int
     copied: int
-    last_label: UUID | None = None
+    counts: ImageCounts | None = None
 
 
 class ArchiveBuild(Message):

@@ -29,6 +29,7 @@ from contracts.message import AskedTime, Message, Strict, Time
 from contracts.permissions import Card, Permission, Role
 from contracts.rights import Only, Right
 from contracts.rpc import Command, Nothing, Query
+from contracts.snapshots import ImageCounts
 
 DataKey = Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 IssueText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=10_000)]
@@ -1130,18 +1131,9 @@ class SetStorageQuota(Command[Quota]):
     actor: UUID
 
 
-class ImageSummary(Message):
-    """How many images a project has, and of labels after one: how many, of how many bytes together."""
-
-    images: int
-    newer: int
-    newer_size: int
-
-
-class SummarizeImages(Query[ImageSummary]):
-    """How many images a project has; `after`: the id of a label, and how many belong to newer ones."""
+class CountImages(Query[ImageCounts]):
+    """How many images were added to a project, and removed from it, since it began."""
 
     right = Permission.EXPORT
 
     project_id: UUID
-    after: UUID | None = None

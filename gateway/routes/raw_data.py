@@ -19,7 +19,7 @@ from contracts.rpc.exports import (
     UnshareArchive,
     UpdateArchive,
 )
-from contracts.rpc.labels import SummarizeImages
+from contracts.rpc.labels import CountImages
 from gateway.asker import Asker
 from gateway.problems import AWAY
 from gateway.responses import redirect
@@ -39,19 +39,22 @@ def get_archive(project_id: UUID) -> ArchiveCard:
 
 
 def _changes(archive: Archive) -> ArchiveChanges | None:
-    report = archive.report
-    if report is None:
+    then = None if archive.report is None else archive.report.counts
+    if then is None:
         return None
     try:
-        now = gateway().calls(SummarizeImages(project_id=archive.project_id, after=report.last_label))
+        now = gateway().calls(CountImages(project_id=archive.project_id))
     except Problem as problem:
         if problem.code in AWAY:
             return None
         raise
-    known = report.images + report.missing
-    # a label that was being made when the images were listed may have an older id than the last of them
-    added = max(now.newer, now.images - known)
-    return ArchiveChanges(added=added, added_size=now.newer_size, removed=known + added - now.images)
+    if now.added < then.added or now.removed < then.removed:  # counted by a version that knew nothing of this
+        return None
+    return ArchiveChanges(
+        added=now.added - then.added,
+        added_size=now.added_size - then.added_size,
+        removed=now.removed - then.removed,
+    )
 
 
 @group.route("POST", "/projects/{project_id}/raw-data:update", Permission.EXPORT, status=202)

@@ -25,6 +25,7 @@ from uuid import UUID
 
 from prometheus_client import Counter
 
+from chassis import objects
 from chassis.database import Database
 from chassis.logs import get_logger
 from chassis.multiparts import Uploads
@@ -163,8 +164,10 @@ class _Making:
             assert self._build.standing is not None
             return Built(self._build.standing, manifest.taken_at, layout.report(0, layout.size))
         key = f"{self._build.prefix}{layout.digest}.zip"
-        size, through = self._store.size(key), layout.size
-        if size is None:
+        size = self._store.size(key)
+        if size is not None:  # who completed it did not come to say so
+            through = objects.through(layout.pieces(), layout.size)
+        else:
             self._store.put_stream(key + INDEX, layout.index())
             pieces = self._while_wanted(layout)
             journal = Uploads(self._database, resumable=True)
@@ -203,7 +206,7 @@ class _Layout:
         self._old = _Head()
         self._kept = self._added = self._added_size = self._removed = self._gone = self._missing = 0
         self._images_size = self._live = 0
-        self._last: bytes | None = None
+        self._counts = manifest.counts
         self._taken: set[int] = set()
         drafts = self._draft(store, manifest)
         self._compact = self._old.dead + self._gone > DEAD_SHARE * self._old.end
@@ -240,7 +243,7 @@ class _Layout:
             compacted=self._compact and self._standing is not None,
             through=through,
             copied=0 if self.same else size - through,
-            last_label=None if self._last is None else UUID(bytes=self._last),
+            counts=self._counts,
         )
 
     def _draft(self, store: ObjectStore, manifest: Manifest) -> BinaryIO:
@@ -250,7 +253,6 @@ class _Layout:
         before = next(old, None)
         for image in _images(store, manifest):
             label = UUID(image.label_id).bytes
-            self._last = label
             while before is not None and before.label < label:
                 self._remove(before)
                 before = next(old, None)

@@ -161,10 +161,11 @@ class Label(Base):
 
 
 class StorageUse(Base):
-    """So many bytes of assets more that a project's labels are of; their sum is its storage.
+    """So many bytes of assets more (`size`) that a project's labels are of; their sum is its storage. Beside it what
+    only grows: images `added`, of `added_size` bytes, and `removed`.
 
-    A row for each time that labels are made, so that nobody waits for anybody where nothing is limited; where
-    something is, whoever adds one makes one of all.
+    A row for each time that labels are made or deleted, so that nobody waits for anybody where nothing is limited;
+    where something is, whoever adds one makes one of all. A sweep does the same where they have become many.
     """
 
     __tablename__ = "storage_uses"
@@ -172,6 +173,9 @@ class StorageUse(Base):
     project_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     size: Mapped[int] = mapped_column(sa.BigInteger)
+    added: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    added_size: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
+    removed: Mapped[int] = mapped_column(sa.BigInteger, server_default=sa.text("0"))
 
 
 class LabelBody(Base):

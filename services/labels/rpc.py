@@ -14,6 +14,7 @@ from contracts.rpc.labels import (
     CancelTask,
     CommentOnIssue,
     CompleteAssets,
+    CountImages,
     CountLabels,
     CountObjects,
     CreateDataset,
@@ -35,7 +36,6 @@ from contracts.rpc.labels import (
     GetTask,
     GroupLabels,
     HistoryPage,
-    ImageSummary,
     Import,
     Issue,
     IssueComment,
@@ -79,7 +79,6 @@ from contracts.rpc.labels import (
     SkippedPage,
     StartImport,
     StartTask,
-    SummarizeImages,
     Tag,
     TagPage,
     TakeNext,
@@ -89,11 +88,11 @@ from contracts.rpc.labels import (
     UnlockLabel,
     Upload,
 )
+from contracts.snapshots import ImageCounts
 from services.labels.handlers import (
     actions,
     data_library,
     editing,
-    image_lists,
     imports,
     issues,
     labels,
@@ -301,5 +300,5 @@ class Labels(Service):
         return storage.set_quota(session, request)
 
     @rpc
-    def summarize_images(self, session: Session, request: SummarizeImages) -> ImageSummary:
-        return image_lists.summarize(session, request)
+    def count_images(self, session: Session, request: CountImages) -> ImageCounts:
+        return storage.images(session, request.project_id)

@@ -5,7 +5,7 @@ from chassis import uploads
 from chassis.database import Database
 from chassis.logs import get_logger
 from chassis.objects import ObjectStore
-from services.labels.handlers import data_library, snapshots
+from services.labels.handlers import data_library, snapshots, storage
 
 log = get_logger()
 
@@ -14,6 +14,7 @@ def sweep(database: Database) -> None:
     """Sweep once."""
     swept = uploads.sweep(database, ObjectStore.shared())
     snapshots.forget(database)
+    storage.gather(database)
     rejected = data_library.reject_abandoned(database)
     if swept or rejected:
         log.info("uploads swept", policies=swept, rejected=rejected)

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from client import Labelyard
@@ -146,6 +148,31 @@ def test_the_export_holds_them(labelyard: CommandLine, bccd: dict[str, Any], tmp
     none = labelyard.json("export", "BCCD", "-o", str(target), "--status", "skipped")
     assert none["export"]["labels"] == 0
     assert json.loads(target.read_text())["labels"] == []
+
+
+def test_its_images_are_built_shared_and_downloaded(
+    labelyard: CommandLine, bccd: dict[str, Any], tmp_path: Path
+) -> None:
+    assert "Nothing was built yet" in labelyard("raw-data", "status", "BCCD")
+    asked = labelyard.json("raw-data", "update", "BCCD", "--no-wait")
+    assert asked["build"]["state"] in ("queued", "running")
+    built = labelyard.json("raw-data", "update", "BCCD")
+    assert (built["report"]["images"], built["build"]["state"]) == (364, "done")
+    shown = labelyard("raw-data", "status", "BCCD")
+    assert "364 images" in shown and "Nothing has changed since" in shown
+    url = labelyard("raw-data", "share", "BCCD", "--days", "1").strip()
+    assert labelyard.json("raw-data", "status", "BCCD")["link"]["downloads"] == 0
+    target = tmp_path / "bccd.zip"
+    assert labelyard.json("raw-data", "download", "BCCD", "-o", str(target))["size"] == target.stat().st_size
+    with zipfile.ZipFile(target) as archive:
+        found = {Path(name).name: archive.read(name) for name in archive.namelist()}
+    assert found == {path.name: path.read_bytes() for path in (BCCD / "images").iterdir()}
+    assert httpx.get(url, follow_redirects=True).content == target.read_bytes()
+    assert "downloaded 1 times" in labelyard("raw-data", "status", "BCCD")
+    labelyard("raw-data", "unshare", "BCCD")
+    assert httpx.get(url).status_code == 404
+    labelyard("raw-data", "delete", "BCCD")
+    assert "was deleted" in _refused(labelyard, "raw-data", "download", "BCCD", "-o", str(target))
 
 
 def test_watch_tells_what_happens_and_ends_well(labelyard: CommandLine, bccd: dict[str, Any], system: System) -> None:

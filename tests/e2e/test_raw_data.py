@@ -28,6 +28,7 @@ def test_an_archive_is_built_shared_updated_and_deleted(system: System, tmp_path
         new_labels(owner, project_id, stored_assets(owner, 2))
         changes = api.archive(project_id)["changes"]
         assert changes is not None and (changes["added"], changes["removed"]) == (2, 0)
+        assert changes["added_size"] > 0
         second = _updated(api, project_id)
         assert (second["images"], second["kept"], second["added"]) == (5, 3, 2)
         api.download_archive(project_id, tmp_path / "raw.zip")

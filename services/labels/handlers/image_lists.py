@@ -1,16 +1,13 @@
-"""Where the images of labels stand: lists of them for exports and archives (contracts.snapshots), and what they add up
-to."""
+"""Where the images of labels stand: lists of them for exports and archives (contracts.snapshots)."""
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
-from uuid import UUID
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from chassis.objects import ObjectStore
 from contracts.enums import AssetState
-from contracts.rpc.labels import ImageSummary, SummarizeImages
 from contracts.snapshots import Image, ImageList
 from services.labels.models import Asset, Label
 
@@ -51,16 +48,3 @@ def write(
         store.put(key, b"".join(map(ImageList.line, found)), "application/x-ndjson")
         lists.append(ImageList(key=key, images=len(found), size=sum(each.size for each in found)))
     return tuple(lists)
-
-
-def summarize(session: Session, request: SummarizeImages) -> ImageSummary:
-    """How many images a project has, and how many of them, of how many bytes, belong to labels after one."""
-    total = sa.select(sa.func.count()).select_from(Label).where(Label.project_id == request.project_id)
-    newer = (
-        sa.select(sa.func.count(), sa.func.coalesce(sa.func.sum(Asset.size), 0))
-        .select_from(Label)
-        .join(Asset, Asset.id == Label.asset_id)
-        .where(Label.project_id == request.project_id, Label.id > (request.after or UUID(int=0)))
-    )
-    count, size = session.execute(newer).one()
-    return ImageSummary(images=session.scalars(total).one(), newer=count, newer_size=int(size or 0))

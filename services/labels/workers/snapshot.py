@@ -39,7 +39,7 @@ from contracts.rpc import Owners
 from contracts.rpc.labels import LabelFilter, Viewer
 from contracts.snapshots import ImageList, Manifest, Part
 from formats import native
-from services.labels.handlers import copies, image_lists, snapshots
+from services.labels.handlers import copies, image_lists, snapshots, storage
 from services.labels.handlers.selection import selected
 from services.labels.models import Label, LabelBody, ProjectCopy
 
@@ -211,6 +211,7 @@ def _freeze(
         parts=tuple(parts),
         ambiguous=_ambiguous(session, event.project_id, chosen) if event.names else (),
         images=images,
+        counts=storage.images(session, event.project_id) if event.images else None,
     )
 
 

@@ -29,7 +29,7 @@ from contracts.enums import JobState
 from contracts.errors import Problem
 from contracts.events import ArchiveChanged, ArchiveReady, SnapshotCompleted, SnapshotFailed, SnapshotRequested
 from contracts.rpc.exports import Archive, FollowShareLink, ShareArchive, UpdateArchive
-from contracts.snapshots import Image, ImageList, Manifest
+from contracts.snapshots import Image, ImageCounts, ImageList, Manifest
 from services.exports import archiving
 from services.exports.handlers import archives, sharing
 from services.exports.models import ArchiveRow, SupersededFile
@@ -94,6 +94,7 @@ class Desk:
             objects=0,
             parts=(),
             images=tuple(lists),
+            counts=ImageCounts(added=len(images), added_size=sum(each.size for each in images)),
         )
         key = f"snapshots/{build_id}/manifest.json"
         self.store.put(key, manifest.model_dump_json().encode())
@@ -242,7 +243,7 @@ def test_an_archive_has_every_image_under_its_name(desk: Desk, tmp_path: Path) -
     assert (report.images, report.added, report.removed, report.kept, report.dead) == (7, 7, 0, 0, 0)
     assert report.images_size == report.added_size == sum(len(each.data) for each in desk.pictures)
     assert report.size == report.through == len(desk.download().content)
-    assert report.last_label == desk.pictures[-1].label_id
+    assert report.counts == ImageCounts(added=7, added_size=report.images_size)
     assert desk.download().headers["content-disposition"].startswith('attachment; filename="raw data.zip"')
     desk.nothing_is_left()
 
@@ -375,6 +376,31 @@ def test_who_goes_on_after_an_interruption_does_the_rest(desk: Desk, tmp_path: P
     assert report is not None and report.copied > 100 * 2**20
     contents = desk.check(tmp_path / "a.zip")
     assert contents == {f"blood/{each.data_key}": each.data for each in desk.pictures}
+    desk.nothing_is_left()
+
+
+def test_who_finds_the_file_complete_tells_what_it_took(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(3):
+        desk.add(f"{number}.png", noise(3 * LEAST, number))
+    desk.update()
+    desk.add("late.png", noise(1000, 9))
+    ready = desk.begin()
+
+    def die(*_: object) -> bool:
+        raise Dies
+
+    with monkeypatch.context() as patched:
+        patched.setattr(archives, "finish", die)
+        with pytest.raises(Dies):
+            archiving.run(desk.database, ready, desk.store)
+    archiving.run(desk.database, ready, desk.store)
+    found = desk.get().report
+    other = Desk(desk.database, desk.store)
+    other.pictures = desk.pictures[:-1]
+    other.update()
+    other.pictures = desk.pictures
+    assert other.update().report == found
+    assert found is not None and found.through < LEAST < found.copied
     desk.nothing_is_left()
 
 

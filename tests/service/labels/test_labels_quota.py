@@ -2,6 +2,7 @@
 
 import importlib
 from concurrent.futures import ThreadPoolExecutor
+from threading import Event
 from uuid import UUID
 
 import pytest
@@ -13,6 +14,7 @@ from chassis.settings import settings
 from contracts.enums import BulkAction
 from contracts.errors import Problem
 from contracts.rpc.labels import AddLabels, Quota, SetStorageQuota
+from contracts.snapshots import ImageCounts
 from services.labels.handlers import labels, storage
 from services.labels.models import Asset, Label, StorageUse
 from tests.service.labels.conftest import MANAGER, Desk
@@ -38,6 +40,11 @@ def limit(desk: Desk, most: int | None) -> Quota:
 def used(desk: Desk) -> int:
     with desk.database.session() as session:
         return storage.get_quota(session, desk.project_id).used
+
+
+def counts(desk: Desk) -> ImageCounts:
+    with desk.database.session() as session:
+        return storage.images(session, desk.project_id)
 
 
 def add(desk: Desk, *assets: UUID) -> str:
@@ -103,6 +110,47 @@ def test_what_is_deleted_counts_no_more(desk: Desk, most: int | None) -> None:
     assert used(desk) == limit(desk, most).used == 3 * SIZE
 
 
+@pytest.mark.parametrize("most", [9 * SIZE, None])
+def test_images_added_and_removed_are_counted_whatever_else_happens(desk: Desk, most: int | None) -> None:
+    limit(desk, most)
+    assets = sized(desk, 3)
+    assert add(desk, *assets[:2]) == add(desk, assets[2]) == add(desk, *assets) == "made"
+    assert counts(desk) == ImageCounts(added=3, added_size=3 * SIZE)
+    with desk.database.session() as session:
+        ids = session.scalars(sa.select(Label.id).where(Label.project_id == desk.project_id).order_by(Label.id)).all()
+    assert done(desk, BulkAction.DELETE, [*ids[:2]]).changed == 2
+    assert add(desk, *assets) == "made"
+    counted = ImageCounts(added=5, added_size=5 * SIZE, removed=2)
+    assert counts(desk) == counted
+    assert limit(desk, most).used == 3 * SIZE
+    assert counts(desk) == counted
+
+
+def test_what_has_gathered_becomes_one_row(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(storage, "GATHER", 4)
+    assets = sized(desk, 20)
+    for asset in assets[:5]:
+        assert add(desk, asset) == "made"
+    stop = Event()
+
+    def gathers() -> None:
+        while not stop.is_set():
+            storage.gather(desk.database)
+
+    with ThreadPoolExecutor(6) as pool:  # also while labels are made, and others gather
+        gathering = [pool.submit(gathers) for _ in range(2)]
+        assert list(pool.map(lambda asset: add(desk, asset), assets[5:])) == ["made"] * 15
+        limit(desk, None)
+        stop.set()
+        for each in gathering:
+            each.result()
+    storage.gather(desk.database)
+    assert (counts(desk), used(desk)) == (ImageCounts(added=20, added_size=20 * SIZE), 20 * SIZE)
+    with desk.database.session() as session:
+        rows = sa.select(sa.func.count()).where(StorageUse.project_id == desk.project_id)
+        assert (session.scalar(rows) or 0) <= 4
+
+
 def test_setting_a_limit_counts_anew(desk: Desk) -> None:
     assert add(desk, *sized(desk, 2)) == "made"
     with desk.database.session() as session:
@@ -112,13 +160,18 @@ def test_setting_a_limit_counts_anew(desk: Desk) -> None:
 
 def test_the_migration_counts_what_there_is(desk: Desk) -> None:
     assert add(desk, *sized(desk, 3)) == "made"
-    migration = importlib.import_module("services.labels.migrations.versions.0008_quotas")
+    versions = "services.labels.migrations.versions"
+    first = importlib.import_module(f"{versions}.0008_quotas")
+    second = importlib.import_module(f"{versions}.0014_image_counts")
     owner = sa.create_engine(settings().migration_dsn("labels"))  # a service's own role makes no tables
     with owner.connect() as connection, connection.begin() as transaction:
         with Operations.context(MigrationContext.configure(connection)):
-            migration.downgrade()
-            migration.upgrade()
-        counted = sa.select(StorageUse.size).where(StorageUse.project_id == desk.project_id)
-        assert connection.scalars(counted).all() == [3 * SIZE]
+            second.downgrade()
+            first.downgrade()
+            first.upgrade()
+            second.upgrade()
+        sums = (sa.func.sum(column) for column in (StorageUse.size, StorageUse.added, StorageUse.added_size))
+        counted = sa.select(*sums).where(StorageUse.project_id == desk.project_id)
+        assert connection.execute(counted).one() == (3 * SIZE, 3, 3 * SIZE)
         transaction.rollback()
     owner.dispose()
