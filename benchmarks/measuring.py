@@ -29,6 +29,12 @@ def machine() -> dict[str, str]:
     }
 
 
+def peak(pid: int) -> float:
+    """The most memory that a process has held so far, MiB (VmHWM, proc(5))."""
+    [line] = [line for line in _lines(f"/proc/{pid}/status") if line.startswith("VmHWM:")]
+    return int(line.split()[1]) / 1024
+
+
 def _lines(file: str) -> list[str]:
     path = Path(file)
     return path.read_text().splitlines() if path.exists() else []

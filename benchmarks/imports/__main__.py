@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measuring import machine
+from benchmarks.measuring import machine, peak
 from client import Labelyard
 from deploy.local.system import System
 from tests.support import temporary_system
@@ -102,7 +102,7 @@ def _measure(system: System, folder: Path, size: int, format_: str) -> dict[str,
     seconds = time.perf_counter() - started
     if status:
         sys.exit(f"the import ended with {status}: {report.decode()}")
-    peaks = {state.name: _peak(state.pid) for state in system.supervisor.states() if state.name in WATCHED}
+    peaks = {state.name: peak(state.pid) for state in system.supervisor.states() if state.name in WATCHED}
     return {
         "format": format_,
         "images": size,
@@ -126,14 +126,6 @@ def _floor(system: System, folder: Path) -> float:
     with ThreadPoolExecutor(8) as threads:
         list(threads.map(lambda image: store.put(f"floor/{image.name}", image.read_bytes()), images))
     return time.perf_counter() - started
-
-
-def _peak(pid: int | None) -> float:
-    """The most memory that a process has held so far, MiB (VmHWM, proc(5))."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmHWM:"):
-            return int(line.split()[1]) / 1024
-    raise AssertionError("a process without memory")
 
 
 def _print(facts: dict[str, Any], rows: Sequence[dict[str, Any]]) -> None:
