@@ -1,5 +1,6 @@
 """Running a process: threads that do the work, a main loop that beats, a clean stop on SIGTERM and SIGINT."""
 
+import gc
 import signal
 import sys
 import threading
@@ -32,6 +33,10 @@ def run(health: Health, jobs: Sequence[tuple[str, Callable[[], None]]], stop: th
     """
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
+    # What is made for thousands of rows at once is no garbage: looking through it again and again takes as long as
+    # the work itself (benchmarks.labels).
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
     health.serve(settings().health_host, settings().health_port)
     threads = [threading.Thread(target=job, name=name, daemon=True) for name, job in jobs]
     for thread in threads:

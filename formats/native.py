@@ -158,7 +158,7 @@ def parsed_object(each: Mapping[str, Any], position: int, line: int | None = Non
     """One object in the native form; raises `Refused`. Its coordinates are not judged here."""
     drawn = mapping(each.get("annotation"), "annotation")
     written = _string(each.get("annotation_type"), "annotation_type")
-    if written not in set(COORDS):
+    if written not in COORDS:
         raise Refused(ErrorCode.UNSUPPORTED, f"annotation_type is {shown(written)}, not one of {', '.join(COORDS)}")
     try:
         object_id = None if each.get("id") is None else UUID(_string(each["id"], "id"))

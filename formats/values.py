@@ -1,10 +1,12 @@
 """Checks of single values, shared by the readers. Each raises `Refused`."""
 
 import math
+import re
 from typing import Any
 
 from formats.types import ErrorCode, Refused
 
+_CONTROL = re.compile("[\x00-\x1f\ud800-\udfff]")
 _SHOWN = 60
 _LONGEST = 1000  # characters of a name, as of a data key
 
@@ -26,7 +28,7 @@ def text(value: object, field: str) -> str:
         raise Refused(ErrorCode.MISSING_FIELD, f"{field} is empty")
     if len(stripped) > _LONGEST:
         raise Refused(ErrorCode.BAD_TEXT, f"{field} has {len(stripped)} characters, more than {_LONGEST}")
-    if any(ord(character) < 32 or "\ud800" <= character <= "\udfff" for character in stripped):
+    if _CONTROL.search(stripped):
         raise Refused(ErrorCode.BAD_TEXT, f"{field} has control characters: {shown(stripped)}")
     return stripped
 

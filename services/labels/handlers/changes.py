@@ -1,4 +1,7 @@
-"""The one way in which labels change: the row, a line of history and an event, in one transaction."""
+"""The one way in which labels change: the row, a line of history and an event, in one transaction.
+
+A single label is a row that the session tracks. Many are `LabelRow`s, and are written together.
+"""
 
 import hashlib
 import json
@@ -18,9 +21,13 @@ from contracts.enums import Review, Status
 from contracts.events import LabelChanged, LabelState
 from services.labels.domain.bodies import chosen_options, count_objects
 from services.labels.domain.life import Standing
-from services.labels.models import EditLock, Issue, IssueComment, Label, LabelBody, LabelHistory, PastBody
+from services.labels.handlers import label_rows
+from services.labels.handlers.label_rows import AnyLabel, LabelRow
+from services.labels.models import EditLock, Issue, IssueComment, Label, LabelBody, PastBody
 
 EMPTY = Body()
+
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"))
 
 _IN_HISTORY = ("status", "review", "round", "assignee", "reviewer", "submitter")
 
@@ -38,12 +45,11 @@ class Stored:
     def of(cls, body: Body) -> "Stored":
         """`body`, ready to be stored; an empty one has no digest."""
         plain = body.model_dump(mode="json")
-        canonical = json.dumps(plain, sort_keys=True, separators=(",", ":")).encode()
-        digest = None if body == EMPTY else hashlib.sha256(canonical).hexdigest()
+        digest = None if body == EMPTY else hashlib.sha256(_CANONICAL.encode(plain).encode()).hexdigest()
         return cls(plain, digest, count_objects(body), chosen_options(body))
 
 
-def standing(label: Label) -> Standing:
+def standing(label: AnyLabel) -> Standing:
     """Where a label stands."""
     return Standing(
         status=Status(label.status),
@@ -57,7 +63,7 @@ def standing(label: Label) -> Standing:
     )
 
 
-def state(label: Label, *, deleted: bool = False) -> LabelState:
+def state(label: AnyLabel, *, deleted: bool = False) -> LabelState:
     """What an event says of a label."""
     return LabelState(
         label_id=label.id,
@@ -93,7 +99,7 @@ def apply(
 
 
 def change(
-    label: Label,
+    label: AnyLabel,
     moved: Standing,
     *,
     action: str,
@@ -121,7 +127,7 @@ def change(
 
 
 def retag(
-    label: Label, tags: Sequence[UUID], *, action: str, actor: UUID | None, at: datetime, comment: str | None = None
+    label: AnyLabel, tags: Sequence[UUID], *, action: str, actor: UUID | None, at: datetime, comment: str | None = None
 ) -> dict[str, Any]:
     """Give a label these tags in memory, as its next version; the line of history, for `write`, comes out."""
     before, after = ({"tags": [str(tag) for tag in each]} for each in (label.tags, tags))
@@ -129,7 +135,7 @@ def retag(
     return history(label, action=action, actor=actor, comment=comment, before=before, after=after)
 
 
-def bury(label: Label, *, actor: UUID | None, at: datetime, comment: str | None = None) -> dict[str, Any]:
+def bury(label: AnyLabel, *, actor: UUID | None, at: datetime, comment: str | None = None) -> dict[str, Any]:
     """The next version of a label, its last: the line of history, for `write`, comes out and tells which it was."""
     before = {"dataset": label.dataset, "data_key": label.data_key, "status": label.status, "review": label.review}
     label.version, label.updated_at = label.version + 1, at
@@ -152,7 +158,7 @@ def erase(session: Session, project_id: UUID, label_ids: Sequence[UUID]) -> None
     session.execute(sa.delete(Issue).where(*threads_too), execution_options=unsynchronized)
 
 
-def bodies(session: Session, labels: Iterable[Label]) -> dict[UUID, dict[str, Any]]:
+def bodies(session: Session, labels: Iterable[AnyLabel]) -> dict[UUID, dict[str, Any]]:
     """The bodies of these labels of one project that are not empty, by label id."""
     filled = [label for label in labels if label.body_digest is not None]
     if not filled:
@@ -163,28 +169,28 @@ def bodies(session: Session, labels: Iterable[Label]) -> dict[UUID, dict[str, An
     return {row.label_id: row.body for row in session.execute(query)}
 
 
-def write(session: Session, lines: Sequence[dict[str, Any]], new_bodies: Sequence[tuple[Label, Stored]] = ()) -> None:
-    """Write changed labels, their lines of history and their new bodies."""
+def write(
+    session: Session,
+    lines: Sequence[dict[str, Any]],
+    new_bodies: Sequence[tuple[AnyLabel, Stored]] = (),
+    rows: Sequence[LabelRow] = (),
+) -> None:
+    """Write changed labels of a project, their lines of history and their new bodies.
+
+    `rows`: those of the labels that the session does not track.
+    """
     session.flush()
-    if lines:
-        session.execute(insert(LabelHistory), lines)
+    if not lines:
+        return
+    project_id = lines[0]["project_id"]
+    label_rows.update(session, project_id, rows, with_contents=bool(new_bodies))
+    label_rows.add_history(session, project_id, lines)
     _keep_past(session, lines)
-    rows = [
-        {"project_id": label.project_id, "label_id": label.id, "body": body.plain}
-        for label, body in new_bodies
-        if body.digest is not None
-    ]
-    if rows:
-        statement = insert(LabelBody)
-        key, new = [LabelBody.project_id, LabelBody.label_id], {"body": statement.excluded.body}
-        session.execute(statement.on_conflict_do_update(index_elements=key, set_=new), rows)
-    emptied = [label for label, body in new_bodies if body.digest is None]
+    stored = [{"label_id": label.id, "body": body.plain} for label, body in new_bodies if body.digest is not None]
+    label_rows.put_bodies(session, project_id, stored)
+    emptied = [label.id for label, body in new_bodies if body.digest is None]
     if emptied:
-        session.execute(
-            sa.delete(LabelBody).where(
-                LabelBody.project_id == emptied[0].project_id, LabelBody.label_id.in_([label.id for label in emptied])
-            )
-        )
+        session.execute(sa.delete(LabelBody).where(LabelBody.project_id == project_id, LabelBody.label_id.in_(emptied)))
 
 
 def _keep_past(session: Session, lines: Sequence[dict[str, Any]]) -> None:
@@ -209,7 +215,13 @@ def _keep_past(session: Session, lines: Sequence[dict[str, Any]]) -> None:
 
 
 def history(
-    label: Label, *, action: str, actor: UUID | None, comment: str | None, before: dict[str, Any], after: dict[str, Any]
+    label: AnyLabel,
+    *,
+    action: str,
+    actor: UUID | None,
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    comment: str | None = None,
 ) -> dict[str, Any]:
     """A line of history for a label's present version."""
     return {
@@ -226,7 +238,7 @@ def history(
 
 
 def publish(
-    session: Session, labels: Sequence[Label], actor: UUID | None, cause: str, *, deleted: bool = False
+    session: Session, labels: Sequence[AnyLabel], actor: UUID | None, cause: str, *, deleted: bool = False
 ) -> None:
     """Tell others what these labels of one project are now, or were last; at most 5,000, of none nothing."""
     if labels:

@@ -48,6 +48,9 @@ MADE_AT_ONCE = 1000
 FIRST_VERSION = 1
 """Of a label that was just made."""
 
+FIRST = {field: getattr(life.Standing(), field) for field in ("status", "review", "round")}
+"""What history tells of a label that was just made."""
+
 _COUNT_OBJECTS = sa.text("""
     SELECT counted.key AS class_id, CAST(sum(CAST(counted.value AS bigint)) AS bigint) AS objects
     FROM labels CROSS JOIN LATERAL jsonb_each_text(labels.objects) AS counted
@@ -124,7 +127,7 @@ def make_labels(session: Session, project_id: UUID, assets: Sequence[UUID], acto
         "actor": sa.literal(actor),
         "at": sa.literal(at),
         "before": sa.literal({}, JSONB),
-        "after": sa.literal({"status": standing.status, "review": standing.review, "round": standing.round}, JSONB),
+        "after": sa.literal(FIRST, JSONB),
     }
     session.execute(insert(LabelHistory).from_select(list(line), sa.select(*line.values())))
     return made

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
-from contracts.body import ImageCategory
+from contracts.body import CategoryOption, ImageCategory
 from contracts.enums import AnnotationType, CategoryType, ImportFormat, JobState, LabelAction, OnError, Review, Status
 from contracts.errors import Problem
 from contracts.events import ImportRequested, TaskChanged
@@ -217,6 +217,41 @@ def test_answers_are_imported_and_those_that_the_project_does_not_have_are_repor
     assert (error.code, error.object) == ("unknown_category", "answer 2")
     [answer] = all_labels(desk)["a.png"].body.categories.properties
     assert (answer.property_id, answer.value) == (question.id, "blurred")
+
+
+def looked_for(desk: Desk) -> list[tuple[int, set[UUID], set[UUID]]]:
+    """What filters look for: the columns that follow from objects and answers."""
+    columns = (LabelRow.object_count, LabelRow.class_ids, LabelRow.answers)
+    with desk.database.session() as session:
+        rows = session.execute(sa.select(*columns).where(LabelRow.project_id == desk.project_id).order_by(LabelRow.id))
+        return [(objects, {*classes}, {*answers}) for objects, classes, answers in rows]
+
+
+def test_what_filters_look_for_is_what_the_triggers_would_write(desk: Desk) -> None:
+    stored(desk, "a.png", "b.png")
+    option = CategoryOption(id=new_id(), name="day")
+    question = ImageCategory(id=new_id(), name="light", type=CategoryType.RADIO, options=(option,))
+    project = desk.owners.projects[desk.project_id]
+    specification = project.specification.model_copy(update={"image_categories": (question,)})
+    changed = project.model_copy(update={"specification": specification, "version": 2})
+    desk.owners.projects[desk.project_id] = changed
+    annotation = {"coord": {"x": 1, "y": 1, "width": 5, "height": 5}}
+    box = {"class_name": desk.box.name, "annotation_type": "box", "annotation": annotation}
+    answer = {"property_id": str(question.id), "option_ids": [str(option.id)]}
+    ours = LabelRow.project_id == desk.project_id
+
+    for objects, answers in (([box, box], [answer]), ([box], [])):  # labels that are made, and then changed
+        line = {"data_key": "a.png", "objects": objects, "categories": {"properties": answers}}
+        do_import(desk, json.dumps(line).encode(), format=ImportFormat.JSONL)
+        written = looked_for(desk)
+        assert written == [(len(objects), {desk.box.id}, {question.id, option.id} if answers else set())]
+        with desk.database.session() as session:
+            kept = session.execute(sa.select(LabelRow.objects, LabelRow.categories).where(ours)).one()
+            session.execute(sa.update(LabelRow).where(ours).values(objects={}, categories={}))
+        assert looked_for(desk) == [(0, set(), set())]
+        with desk.database.session() as session:
+            session.execute(sa.update(LabelRow).where(ours).values(objects=kept.objects, categories=kept.categories))
+        assert looked_for(desk) == written
 
 
 def test_submitting_imports_say_who_and_count_a_round(desk: Desk) -> None:

@@ -18,7 +18,7 @@ from services.labels.handlers.selection import selected
 from services.labels.models import Label, TaskPart
 from services.labels.models import Task as TaskRow
 
-AT_ONCE: Final = 500
+AT_ONCE: Final = 2000
 """Labels in one part: tenths of a second, so that others who want one of them wait no longer, and progress shows."""
 
 _ORDERS: Final[dict[LabelOrder, tuple[Any, ...]]] = {

@@ -28,9 +28,10 @@ from contracts.permissions import Role
 from contracts.principals import Claims
 from contracts.rpc.labels import Actor
 from services.labels.domain import life
-from services.labels.handlers import actions, changes, copies, storage, tags
+from services.labels.handlers import actions, changes, copies, label_rows, storage, tags
 from services.labels.handlers.bulk import planning
 from services.labels.handlers.bulk.tasks import UNFINISHED, changed, end
+from services.labels.handlers.label_rows import LabelRow
 from services.labels.models import Label, SkippedLabel, Tag, Task, TaskPart
 
 log = get_logger()
@@ -122,9 +123,9 @@ def _lock(session: Session, task: Task, part: int) -> None:
 class Outcome:
     """What became of a part's labels."""
 
-    changed: list[Label] = field(default_factory=list)
+    changed: list[LabelRow] = field(default_factory=list)
     lines: list[dict[str, Any]] = field(default_factory=list)
-    bodies: list[tuple[Label, changes.Stored]] = field(default_factory=list)
+    bodies: list[tuple[LabelRow, changes.Stored]] = field(default_factory=list)
     unchanged: int = 0
     skipped: dict[UUID, Problem] = field(default_factory=dict)
     given: Counter[str] = field(default_factory=Counter)
@@ -171,7 +172,7 @@ def _apply(session: Session, task: Task, part: TaskPart, outcome: Outcome) -> No
             change(label)
         except Problem as problem:
             outcome.skipped[label_id] = problem
-    changes.write(session, outcome.lines, outcome.bodies)
+    changes.write(session, outcome.lines, outcome.bodies, [] if kind is TaskKind.DELETE else outcome.changed)
     changes.publish(session, outcome.changed, task.created_by, kind.value, deleted=kind is TaskKind.DELETE)
     if kind is TaskKind.DELETE:
         ids = [label.id for label in outcome.changed]
@@ -179,20 +180,19 @@ def _apply(session: Session, task: Task, part: TaskPart, outcome: Outcome) -> No
         changes.erase(session, task.project_id, ids)
 
 
-def _labels(session: Session, task: Task, part: TaskPart) -> dict[UUID, Label]:
-    """The labels of a part, locked in one order for all."""
-    query = sa.select(Label).where(Label.project_id == task.project_id, Label.id.in_(part.labels)).order_by(Label.id)
-    found = session.scalars(query.with_for_update().execution_options(populate_existing=True))
+def _labels(session: Session, task: Task, part: TaskPart) -> dict[UUID, LabelRow]:
+    """The labels of a part, locked."""
+    found = label_rows.read(session, Label.project_id == task.project_id, Label.id.in_(part.labels), lock=True)
     return {label.id: label for label in found}
 
 
-Change = Callable[[Label], None]
+Change = Callable[[LabelRow], None]
 """Changes a label, or raises the Problem that refuses it."""
 
 
 def _acting(
     session: Session, task: Task, part: TaskPart, outcome: Outcome, now: datetime
-) -> tuple[Change, dict[UUID, Label]]:
+) -> tuple[Change, dict[UUID, LabelRow]]:
     """An action of the life table."""
     action, actor = LabelAction(task.kind), Actor(user_id=task.created_by, role=Role(task.role))
     users = dict(zip(part.labels, part.users, strict=True)) if part.users is not None else {}
@@ -209,7 +209,7 @@ def _acting(
         old, body = changes.bodies(session, found.values()), changes.Stored.of(changes.EMPTY)
     comment = task.order.get("comment")
 
-    def change(label: Label) -> None:
+    def change(label: LabelRow) -> None:
         was, user_id = changes.standing(label), users.get(label.id)
         if user_id in gone:
             raise Problem("not_a_member", f"{user_id} is no member any more.")
@@ -242,7 +242,7 @@ def _tagging(session: Session, task: Task, kind: TaskKind, outcome: Outcome) -> 
     plus = [tag_id for tag_id in plus if _lives(known, tag_id)]
     comment = task.order.get("comment")
 
-    def change(label: Label) -> None:
+    def change(label: LabelRow) -> None:
         kept = [tag_id for tag_id in label.tags if tag_id not in minus]
         new = [*kept, *(tag_id for tag_id in plus if tag_id not in kept)]
         if kind is TaskKind.MERGE_TAG and not {*minus} & {*label.tags}:
@@ -266,14 +266,14 @@ def _tagging(session: Session, task: Task, kind: TaskKind, outcome: Outcome) -> 
 
 def _deleting(
     session: Session, task: Task, part: TaskPart, outcome: Outcome, now: datetime
-) -> tuple[Change, dict[UUID, Label]]:
+) -> tuple[Change, dict[UUID, LabelRow]]:
     """Deleting labels, whatever their state."""
     of_part = (Label.project_id == task.project_id, Label.id.in_(part.labels))
     carried = session.scalars(sa.select(sa.func.unnest(Label.tags)).where(*of_part).distinct()).all()
     known = tags.locked(session, task.project_id, carried)
     found = _labels(session, task, part)
 
-    def change(label: Label) -> None:
+    def change(label: LabelRow) -> None:
         for tag_id in label.tags:
             if tag_id not in known:  # it was put on between the two locks
                 known.update(tags.locked(session, task.project_id, [tag_id]))

@@ -2,15 +2,15 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import PurePosixPath
+from typing import Final
 from uuid import UUID, uuid5
 
 from pydantic import ValidationError
 
 from contracts.body import (
     OBJECTS_MAX,
-    Annotation,
     Categories,
     CategoryAnswer,
     LabeledObject,
@@ -28,6 +28,22 @@ from services.labels.models import Asset
 _NAMESPACE = UUID("6f2f5a0e-6b53-5c1c-9a58-3d3f6a4d8f10")
 
 
+@dataclass(frozen=True, slots=True)
+class ExaminedAsset:
+    """An asset as far as an import looks at it."""
+
+    id: UUID
+    dataset_id: UUID
+    data_key: str
+    state: str
+    width: int | None
+    height: int | None
+
+
+EXAMINED: Final = tuple(getattr(Asset, each.name) for each in fields(ExaminedAsset))
+"""Its columns."""
+
+
 @dataclass(frozen=True)
 class Ready:
     """A label that can be applied: its asset, what its body's objects become, these by name of their class, and
@@ -35,7 +51,7 @@ class Ready:
     """
 
     file: str
-    asset: Asset
+    asset: ExaminedAsset
     objects: tuple[LabeledObject, ...]
     counts: Counter[str]
     answers: Categories | None
@@ -62,7 +78,7 @@ class Known:
 
 def examine(
     label: ParsedLabel,
-    asset: Asset | None,
+    asset: ExaminedAsset | None,
     known: Known,
     project_id: UUID,
     report: Report,
@@ -143,12 +159,14 @@ def _checked(
         raise _Fault("unknown_class", f"is of class {found.class_name!r}, which the project does not have")
     try:
         coord = fit(found.annotation_type, found.annotation["coord"], width, height)
-        return LabeledObject(
-            id=found.object_id or uuid5(source, str(found.position)),
-            class_id=cls.id,
-            annotation_type=cls.annotation_type,
-            annotation=Annotation.model_validate(found.annotation | {"coord": coord}),
-            properties=[dict(each) for each in found.properties],
+        return LabeledObject.model_validate(
+            {
+                "id": found.object_id or uuid5(source, str(found.position)),
+                "class_id": cls.id,
+                "annotation_type": cls.annotation_type,
+                "annotation": {**found.annotation, "coord": coord},
+                "properties": [dict(each) for each in found.properties],
+            }
         )
     except GeometryError as error:
         raise _Fault("bad_geometry", str(error)) from error

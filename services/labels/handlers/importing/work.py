@@ -1,9 +1,11 @@
 """Running an import from where it is to its end."""
 
+import itertools
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,13 +14,13 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis import audit, context, outbox
-from chassis.chunks import chunks
+from chassis import audit, context, outbox, quotas
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.logs import get_logger
 from chassis.objects import ObjectStore
 from chassis.rpc.client import RpcClient
+from chassis.settings import settings
 from contracts.body import CLASSES_MAX, NAME_MAX, Body, Categories, ObjectClass, ObjectClassDraft, Specification
 from contracts.enums import AnnotationType, ImportFormat, JobState, LabelAction, OnError, Status
 from contracts.errors import UNANSWERED, Problem
@@ -30,18 +32,22 @@ from contracts.rpc.labels import Actor
 from contracts.rpc.projects import AddObjectClasses
 from formats.types import ParsedLabel
 from services.labels.domain import life
-from services.labels.handlers import changes, copies
-from services.labels.handlers.importing.examination import Known, Ready, examine
+from services.labels.handlers import changes, copies, label_rows, storage
+from services.labels.handlers.importing.examination import EXAMINED, ExaminedAsset, Known, Ready, examine
 from services.labels.handlers.importing.report import Report
 from services.labels.handlers.importing.source import Source
 from services.labels.handlers.imports import UNFINISHED, changed, delete_file, upload_key
-from services.labels.handlers.labels import make_labels
+from services.labels.handlers.label_rows import LabelRow, NewLabel
+from services.labels.handlers.labels import FIRST, FIRST_VERSION
 from services.labels.models import Asset, Import, Label, Upload
 
 log = get_logger()
 
-CHUNK = 200
-"""Labels in one transaction and one event: tenths of a second, so that progress shows and locks are short."""
+CHUNK = 1000
+"""Labels in one transaction and one event, at most: tenths of a second, so that progress shows and locks are short."""
+
+CHUNK_OBJECTS = 20_000
+"""Objects of those, about, at most: they are held in memory."""
 
 SLICE_SECONDS = 600.0
 """How long one delivery of an import works at most, before it hands over to a new one: RabbitMQ takes a delivery away
@@ -99,12 +105,34 @@ def _fetch(store: ObjectStore, key: str, path: Path) -> None:
             target.write(block)
 
 
+def _chunks(labels: Iterable[ParsedLabel]) -> Iterator[list[ParsedLabel]]:
+    """Labels as they are applied together."""
+    chunk, objects = list[ParsedLabel](), 0
+    for label in labels:
+        chunk.append(label)
+        objects += len(label.objects)
+        if len(chunk) >= CHUNK or objects >= CHUNK_OBJECTS:
+            yield chunk
+            chunk, objects = [], 0
+    if chunk:
+        yield chunk
+
+
 class _Overtaken(Exception):
     """Another worker goes on with this import."""
 
 
 class _Faulty(Exception):
     """Something is wrong in a file that is to be imported as a whole or not at all."""
+
+
+@dataclass
+class _Changes:
+    """Labels as they are now, their lines of history, and those of their bodies that are new."""
+
+    labels: list[LabelRow] = field(default_factory=list)
+    lines: list[dict[str, Any]] = field(default_factory=list)
+    bodies: list[tuple[LabelRow, changes.Stored]] = field(default_factory=list)
 
 
 class _Work:
@@ -157,7 +185,7 @@ class _Work:
         self._learn_classes()
         total, report = 0, Report()
         shapes: Counter[tuple[str, AnnotationType]] = Counter()
-        for labels in chunks(self._source.labels(report), CHUNK):
+        for labels in _chunks(self._source.labels(report)):
             total += len(labels)
             shapes.update((found.class_name, found.annotation_type) for label in labels for found in label.objects)
             if len(shapes) > CLASSES_MAX:
@@ -171,11 +199,11 @@ class _Work:
             )
             self._known = Known.of(self._known.specification, *stand_ins)
             report = Report()
-            for labels in chunks(self._source.labels(report), CHUNK):
+            for labels in _chunks(self._source.labels(report)):
                 with self._database.session() as session:
                     ready = self._examine(session, labels, report)
-                    found = self._labels_of(session, [each.asset.id for each in ready])
-                    self._changed(session, ready, found, report, datetime.now(UTC))
+                    found = label_rows.read(session, *self._of(ready))
+                    self._changed(session, ready, {each.asset_id: each for each in found}, report, datetime.now(UTC))
         return total, drafts, report
 
     def _drafts(self, shapes: Counter[tuple[str, AnnotationType]]) -> list[ObjectClassDraft]:
@@ -203,7 +231,7 @@ class _Work:
 
     def _apply_in_chunks(self) -> None:
         report, done = Report.of(self._task.report), self._task.done
-        for labels in chunks(self._source.labels(report, skip=done), CHUNK):
+        for labels in _chunks(self._source.labels(report, skip=done)):
             done += len(labels)
             with self._database.session() as session:
                 self._apply(session, labels, report)
@@ -219,11 +247,10 @@ class _Work:
         report, done = Report(), 0
         try:
             with self._database.session() as session:
-                for labels in chunks(self._source.labels(report), CHUNK):
+                for labels in _chunks(self._source.labels(report)):
                     self._apply(session, labels, report)
                     if report.error_count:
                         raise _Faulty
-                    session.expunge_all()
                     done += len(labels)
                     self._advance(done=done)
                 self._advance(session, state=JobState.DONE, report=report.plain(), ended_at=datetime.now(UTC))
@@ -232,34 +259,100 @@ class _Work:
 
     def _apply(self, session: Session, labels: Sequence[ParsedLabel], report: Report) -> None:
         """Give labels their objects, and labels to assets that have none; tell of both."""
-        actor, now = self._task.created_by, datetime.now(UTC)
+        project_id, now = self._task.project_id, datetime.now(UTC)
         ready = self._examine(session, labels, report)
-        assets = [item.asset.id for item in ready]
-        made = set(make_labels(session, self._task.project_id, assets, actor, now))
-        found = self._labels_of(session, assets, lock=True)
-        told = {label.id: label for label in found.values() if label.id in made}
-        lines, bodies = [], []
-        for change in self._changed(session, ready, found, report, now):
-            label = change["label"]
-            told[label.id] = label
-            lines.append(changes.change(**change, action="import", actor=actor, at=now))
+        limit = quotas.hold(session, project_id, settings().quota_bytes)  # before any label, against deadlocks
+        made = self._make(session, ready, report, now)
+        storage.take(session, project_id, [label.id for label in made.labels], limit)
+        has_new = {label.asset_id for label in made.labels}
+        met = self._meet(session, [item for item in ready if item.asset.id not in has_new], report, now)
+        changes.write(session, made.lines + met.lines, made.bodies + met.bodies, met.labels)
+        changes.publish(session, made.labels + met.labels, self._task.created_by, "import")
+
+    def _make(self, session: Session, ready: Sequence[Ready], report: Report, now: datetime) -> "_Changes":
+        """Labels for assets that have none, with all that the import makes of them."""
+        have = set(session.scalars(sa.select(Label.asset_id).where(*self._of(ready))))
+        fresh = {item.asset.id: item for item in ready if item.asset.id not in have}
+        new = {asset_id: self._new(item.asset, now) for asset_id, item in fresh.items()}
+        actor = self._task.created_by
+        lines = {
+            label.id: [changes.history(label, action="add", actor=actor, before={}, after=FIRST)]
+            for label in new.values()
+        }
+        bodies = {}
+        for change in self._changed(session, list(fresh.values()), new, Report(), now):
+            label_id = change["label"].id
+            lines[label_id].append(self._line(change, now))
             if change["body"] is not None:
-                bodies.append((label, change["body"]))
-        changes.write(session, lines, bodies)
-        changes.publish(session, list(told.values()), actor, "import")
+                bodies[label_id] = change["body"]
+        made = label_rows.insert(session, self._task.project_id, list(new.values()))
+        done = _Changes()
+        for asset_id, label in new.items():
+            if label.id in made:  # else somebody has made one meanwhile
+                done.labels.append(label)
+                done.lines += lines[label.id]
+                done.bodies += [(label, bodies[label.id])] if label.id in bodies else []
+                report.labels += 1
+                report.objects += fresh[asset_id].counts
+        return done
+
+    def _new(self, asset: ExaminedAsset, now: datetime) -> NewLabel:
+        assert asset.width is not None and asset.height is not None
+        return NewLabel(
+            project_id=self._task.project_id,
+            id=new_id(),
+            asset_id=asset.id,
+            dataset_id=asset.dataset_id,
+            dataset=self._task.dataset,
+            data_key=asset.data_key,
+            width=asset.width,
+            height=asset.height,
+            **vars(life.Standing()),
+            tags=[],
+            open_issues=0,
+            objects={},
+            categories={},
+            body_digest=None,
+            version=FIRST_VERSION,
+            created_at=now,
+            updated_at=now,
+        )
+
+    def _meet(self, session: Session, ready: Sequence[Ready], report: Report, now: datetime) -> "_Changes":
+        """What the import changes of labels that there are."""
+        found = label_rows.read(session, *self._of(ready), lock=True) if ready else []
+        labels = {label.asset_id: label for label in found}
+        done = _Changes()
+        for change in self._changed(session, ready, labels, report, now):
+            done.labels.append(change["label"])
+            done.lines.append(self._line(change, now))
+            done.bodies += [] if change["body"] is None else [(change["label"], change["body"])]
+        return done
+
+    def _of(self, ready: Sequence[Ready]) -> tuple[sa.ColumnElement[bool], ...]:
+        """The labels of these assets, as conditions."""
+        return Label.project_id == self._task.project_id, Label.asset_id.in_([item.asset.id for item in ready])
+
+    def _line(self, change: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+        return changes.change(**change, action="import", actor=self._task.created_by, at=now)
 
     def _examine(self, session: Session, labels: Sequence[ParsedLabel], report: Report) -> list[Ready]:
-        query = sa.select(Asset).where(
+        query = sa.select(*EXAMINED).where(
             Asset.dataset_id == self._task.dataset_id, Asset.data_key.in_([label.data_key for label in labels])
         )
-        assets = {asset.data_key: asset for asset in session.scalars(query)}
+        assets = {asset.data_key: asset for asset in itertools.starmap(ExaminedAsset, session.execute(query))}
         examined = (
             examine(label, assets.get(label.data_key), self._known, self._task.project_id, report) for label in labels
         )
         return [ready for ready in examined if ready is not None]
 
     def _changed(
-        self, session: Session, ready: Sequence[Ready], labels: Mapping[UUID, Label], report: Report, now: datetime
+        self,
+        session: Session,
+        ready: Sequence[Ready],
+        labels: Mapping[UUID, LabelRow],
+        report: Report,
+        now: datetime,
     ) -> list[dict[str, Any]]:
         """What the import changes of `labels` (by asset) at the moment `now`, as arguments of `changes.change`.
 
@@ -279,24 +372,14 @@ class _Work:
                     detail = f"the label of {label.data_key!r} is {label.status}/{label.review}"
                     report.fault(item.file, "illegal_transition", detail)
                     continue
-                moved = changes.standing(label)
+                moved = stands = changes.standing(label)
                 if working and submitting:
                     moved = life.decide(moved, LabelAction.SUBMIT, actor, at=now)
-                if not same or moved != changes.standing(label):
+                if not same or moved != stands:
                     found.append({"label": label, "moved": moved, "body": None if same else body, "old": was})
             report.labels += 1
             report.objects += item.counts
         return found
-
-    def _labels_of(self, session: Session, assets: Sequence[UUID], *, lock: bool = False) -> dict[UUID, Label]:
-        """The labels of these assets, by asset; locked, if at all, in one order for all."""
-        query = (
-            sa.select(Label)
-            .where(Label.project_id == self._task.project_id, Label.asset_id.in_(assets))
-            .order_by(Label.id)
-            .execution_options(populate_existing=True)
-        )
-        return {label.asset_id: label for label in session.scalars(query.with_for_update() if lock else query)}
 
     def _advance(self, session: Session | None = None, **values: Any) -> None:
         """Write how far the import is, and tell; `_Overtaken` if somebody else has written meanwhile."""
