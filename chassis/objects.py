@@ -41,6 +41,9 @@ MANY = 4000
 COPIES = 4
 """Parts of one object that are on their way at once."""
 
+CHUNK = 1024 * 1024
+"""Bytes that are read at once."""
+
 ERRORS: tuple[type[Exception], ...] = (MinioException, urllib3.exceptions.HTTPError, OSError)
 """What an operation raises when the store, or the way to it, is not in order."""
 
@@ -191,9 +194,11 @@ class ObjectStore:
         KeyError where an object is missing, Changed where it is another, Damaged where its `crc32` is.
         A `journal` that remembers parts lets who is given the same pieces again go on where this one stopped.
         """
+        # small parts are little memory; who goes on must make the parts that were made before, by an older version, too
+        unit = PART if journal.resumable else LEAST
         composition = _Composition(self, self._client, key, content_type, journal)
         try:
-            for part in parts(pieces, *_bounds(expected)):
+            for part in parts(pieces, *_bounds(expected), unit):
                 composition.add(part)
             return composition.finish()
         except BaseException as error:
@@ -308,14 +313,17 @@ class ObjectStore:
             return False
 
 
-def parts(pieces: Iterable[bytes | Range], least: int = LEAST, most: int = COPIED) -> Iterator[list[bytes | Range]]:
+def parts(
+    pieces: Iterable[bytes | Range], least: int = LEAST, most: int = COPIED, unit: int = PART
+) -> Iterator[list[bytes | Range]]:
     """The parts of a multipart upload that pieces make one behind the other: a range alone is copied by the store, all
     else is read and sent. No part but the last has less than LEAST bytes. `least`: ranges below are read; `most`: of a
-    part that is copied. The same pieces, of which none is read here, make the same parts.
+    part that is copied; `unit`: of one that is sent, about; if there are very many of those, PART from then on. The
+    same pieces, of which none is read here, make the same parts.
     """
     gathered: list[bytes | Range] = []
-    size = 0
-    unit = max(PART, least)
+    size = sent = 0
+    unit = max(unit, least)
     for piece in pieces:
         if isinstance(piece, bytes):
             gathered.append(piece)
@@ -337,9 +345,9 @@ def parts(pieces: Iterable[bytes | Range], least: int = LEAST, most: int = COPIE
                 for number in range(chunks):  # of one size, lest the last is too small
                     start, end = (offset + length * each // chunks for each in (number, number + 1))
                     yield [replace(piece, offset=start, length=end - start, crc32=None)]
-        if size >= unit:
+        if size >= (unit if sent < MANY else max(unit, PART)):
             yield gathered
-            gathered, size = [], 0
+            gathered, size, sent = [], 0, sent + 1
     if gathered:
         yield gathered
 
@@ -396,7 +404,7 @@ class _Composition:
         """Make it an object."""
         held = self._held or []
         if not self._parts and self._upload is None and _copied(held) is None:
-            data = self._read(held)
+            data = bytes(self._read(held))
             etag = self._store.put(self._key, data, self._content_type)
             through = len(data)
         else:
@@ -429,21 +437,24 @@ class _Composition:
         self._upload = self._client._create_multipart_upload(self._store.bucket, self._key, headers)
         self._journal.began(self._key, self._upload)
 
-    def _read(self, pieces: list[bytes | Range]) -> bytes:
+    def _read(self, pieces: list[bytes | Range]) -> bytes | bytearray:
         """What is in the pieces; it comes through this process."""
-        content = []
+        if len(pieces) == 1 and isinstance(pieces[0], bytes):
+            return pieces[0]
+        content = bytearray()  # and not joined of what was read: that would be in memory twice
         for piece in pieces:
             if isinstance(piece, bytes):
-                content.append(piece)
+                content += piece
                 continue
+            began = len(content)
             with self._store.open(piece.key, piece.offset, piece.length, piece.etag) as stream:
-                data = stream.read()
-            if len(data) != piece.length:
-                raise OSError(f"{piece.key}: {piece.length} bytes were expected, {len(data)} came")
-            if piece.crc32 not in (None, crc32(data)):
+                for chunk in stream.stream(CHUNK):
+                    content += chunk
+            if (came := len(content) - began) != piece.length:
+                raise OSError(f"{piece.key}: {piece.length} bytes were expected, {came} came")
+            if piece.crc32 is not None and piece.crc32 != crc32(memoryview(content)[began:]):
                 raise Damaged(piece.key)
-            content.append(data)
-        return b"".join(content)
+        return content
 
     def _send(self, part: list[bytes | Range]) -> None:
         number = len(self._parts) + 1
@@ -462,7 +473,8 @@ class _Composition:
             stored = Stored(self._copy(number, copied), 0)
         else:
             data = self._read(part)
-            etag = self._client._upload_part(self._store.bucket, self._key, data, None, self._upload, number)
+            sent: Any = data  # the SDK hashes and sends it, whichever it is
+            etag = self._client._upload_part(self._store.bucket, self._key, sent, None, self._upload, number)
             stored = Stored(etag, len(data))
         self._journal.stored(self._key, self._upload, number, stored)
         return stored

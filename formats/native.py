@@ -77,6 +77,7 @@ def label(entry: Label) -> bytes:
 def labels(part: bytes) -> Iterator[dict[str, Any]]:
     """The labels of a part that this system wrote, as JSON objects; ValueError if it is damaged."""
     text, at = part.decode(), 0
+    del part  # it may be large
     while at < len(text):
         entry, at = _DECODER.raw_decode(text, at)
         yield entry

@@ -96,7 +96,9 @@ def format_part(
     writer: Writer, data: bytes, start: Offsets, key: str, listed: Iterable[snapshots.Image] = ()
 ) -> Outcome:
     """What the labels in `data` become. `listed`: where their images are, if the writer wants them."""
-    gathered = gather(writer, native.labels(data), start)
+    labels = native.labels(data)
+    del data  # it is decoded: what follows has no need of it
+    gathered = gather(writer, labels, start)
     segment = zips.Segment()
     for file in gathered.files:
         segment.add(file.path, file.data)
