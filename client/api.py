@@ -27,6 +27,7 @@ from .types import (
     Exposure,
     FailedMessage,
     FailedMessageBody,
+    FilterScope,
     Guideline,
     Import,
     ImportFormat,
@@ -48,6 +49,7 @@ from .types import (
     Quota,
     QuotaKind,
     RegisteredAsset,
+    SavedFilter,
     Selection,
     Session,
     ShareLink,
@@ -470,7 +472,7 @@ class Labelyard:
         return added
 
     def labels(self, project_id: str, **where: Any) -> Iterator[Label]:
-        """Labels that I may see, newest first; `where` as in LabelFilter, and `sort`."""
+        """Labels that I may see, newest first; `where` as in LabelFilter, `saved` (a saved filter's id), and `sort`."""
         return self.pages(f"/projects/{project_id}/labels", **where)
 
     def search(self, project_id: str, chosen: LabelFilter, sort: str = "-created_at") -> Iterator[Label]:
@@ -493,6 +495,40 @@ class Labelyard:
         asked = {"filter": chosen, "by": list(by), "limit": 200}
         groups: list[LabelGroup] = self.post(f"/projects/{project_id}/labels:group", asked)["items"]
         return groups
+
+    def saved_filters(self, project_id: str, scope: FilterScope | None = None) -> Iterator[SavedFilter]:
+        """The project's saved filters and mine, by name; or only those of one kind."""
+        return self.pages(f"/projects/{project_id}/filters", scope=scope)
+
+    def find_saved_filter(self, project_id: str, name_or_id: str) -> SavedFilter | None:
+        """The saved filter of that name or id; mine before the project's, None if there is none."""
+        found = [each for each in self.saved_filters(project_id) if name_or_id in (each["name"], each["id"])]
+        return min(found, key=lambda each: each["scope"] == "project", default=None)
+
+    def save_filter(
+        self,
+        project_id: str,
+        name: str,
+        chosen: LabelFilter,
+        *,
+        scope: FilterScope = "own",
+        sort: str = "-created_at",
+    ) -> SavedFilter:
+        """Give a filter a name, for me or, for those who manage data, for the project."""
+        body = {"name": name, "scope": scope, "filter": chosen, "sort": sort}
+        saved: SavedFilter = self.post(f"/projects/{project_id}/filters", body)
+        return saved
+
+    def change_saved_filter(self, saved: SavedFilter, **changes: Any) -> SavedFilter:
+        """Change a saved filter's `name`, `filter` or `sort`; refused (412) if somebody else did meanwhile."""
+        path = f"/projects/{saved['project_id']}/filters/{saved['id']}"
+        response = self.transport.request("PATCH", path, json=changes, headers=_if_match(saved["version"]))
+        changed: SavedFilter = response.json()
+        return changed
+
+    def delete_saved_filter(self, saved: SavedFilter) -> None:
+        """Delete a saved filter."""
+        self.delete(f"/projects/{saved['project_id']}/filters/{saved['id']}")
 
     def label(self, project_id: str, label_id: str) -> LabelWithBody:
         """One label with its body."""

@@ -8,6 +8,7 @@ from .commands import FAILED, Group
 from .commands.account import login, password, session, token
 from .commands.admin import admin
 from .commands.exports import export, exports, share, unshare
+from .commands.filters import filter_
 from .commands.guidelines import guideline
 from .commands.imports import import_
 from .commands.overview import overview, watch
@@ -48,7 +49,7 @@ def cli() -> None:
 
 
 for command in (
-    login, password, session, token, project, members, invite, users, guideline, import_, overview, watch,
+    login, password, session, token, project, members, invite, users, guideline, import_, filter_, overview, watch,
     export, exports, share, unshare, raw_data, admin,
 ):  # fmt: skip
     cli.add_command(command)

@@ -507,6 +507,24 @@ class LabelFilter(TypedDict, total=False):
     where: dict[str, Any]
 
 
+FilterScope = Literal["own", "project"]
+
+
+class SavedFilter(TypedDict):
+    """A filter that has a name: one's own, or the project's. `filter` goes wherever a filter does."""
+
+    id: str
+    project_id: str
+    name: str
+    scope: FilterScope
+    owner: str
+    filter: LabelFilter
+    sort: str
+    version: int
+    created_at: str
+    updated_at: str
+
+
 class LabelGroup(TypedDict):
     """How many labels have these values, and the filter that opens them."""
 

@@ -13,7 +13,7 @@ an enumeration, further error codes.
 import json
 import operator
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from pathlib import Path
@@ -77,13 +77,21 @@ class _Schemas:
         before, after = _variants(old, self.old), _variants(new, self.new)
         covered, covering = (before, after) if self.use is Use.SENT else (after, before)
         for variant in covered:
-            tried = [self._pair(variant, other, place) for other in covering]
-            yield from min(tried, key=len, default=[f"{place}: {_said(variant)} is not known"])
+            yield from self._fewest(variant, covering, place)
 
-    def _pair(self, covered: Json, covering: Json, place: str) -> list[str]:
-        trial = _Schemas(self.old, self.new, self.use, set(self._seen))
-        old, new = (covered, covering) if self.use is Use.SENT else (covering, covered)
-        return list(trial._single(old, new, place))
+    def _fewest(self, covered: Json, covering: Sequence[Json], place: str) -> list[str]:
+        """The breaks with whichever alternative has the fewest. What looks the same is tried first: without a break it
+        ends the search, and what was compared on the way need not be again."""
+        tried = []
+        for each in sorted(covering, key=lambda each: each != covered):
+            trial = _Schemas(self.old, self.new, self.use, set(self._seen))
+            old, new = (covered, each) if self.use is Use.SENT else (each, covered)
+            found = list(trial._single(old, new, place))
+            if not found:
+                self._seen |= trial._seen
+                return found
+            tried.append(found)
+        return min(tried, key=len, default=[f"{place}: {_said(covered)} is not known"])
 
     def _single(self, old: Json, new: Json, place: str) -> Iterator[str]:
         """Breaks between two schemas that are no alternatives."""
@@ -137,6 +145,7 @@ def _narrowed(old: Json, new: Json, place: str) -> Iterator[str]:
 class _Api:
     old: Json
     new: Json
+    _held: Mapping[Use, set[tuple[str, str]]] = field(default_factory=lambda: {use: set() for use in Use})
 
     def breaks(self) -> Iterator[str]:
         for path, operations in self.old["paths"].items():
@@ -175,7 +184,7 @@ class _Api:
                 continue
             if after[key].get("required") and not parameter.get("required"):
                 yield f"{where}: newly required"
-            yield from self._schemas(Use.SENT).breaks(parameter["schema"], after[key]["schema"], where)
+            yield from self._compared(Use.SENT, parameter["schema"], after[key]["schema"], where)
         for key, parameter in after.items():
             if key not in before and parameter.get("required"):
                 yield f"{place}: {key[0]} parameter {key[1]}: newly required"
@@ -194,10 +203,15 @@ class _Api:
             if now is None:
                 yield f"{place}: no longer {media_type}"
             else:
-                yield from self._schemas(use).breaks(content["schema"], now["schema"], place)
+                yield from self._compared(use, content["schema"], now["schema"], place)
 
-    def _schemas(self, use: Use) -> _Schemas:
-        return _Schemas(self.old, self.new, use)
+    def _compared(self, use: Use, old: Json, new: Json, place: str) -> Iterator[str]:
+        """The breaks between two schemas; what is in several operations and has none is looked at once."""
+        comparison = _Schemas(self.old, self.new, use, set(self._held[use]))
+        found = list(comparison.breaks(old, new, place))
+        if not found:
+            self._held[use] |= comparison._seen
+        yield from found
 
 
 def _less_open(old: list[Json], new: list[Json], place: str) -> Iterator[str]:

@@ -166,6 +166,13 @@ class LabelSort(StrEnum):
     MOST_OPEN_ISSUES = "-open_issues"
 
 
+class FilterScope(StrEnum):
+    """Whose a saved filter is: its owner's alone, or the project's."""
+
+    OWN = "own"
+    PROJECT = "project"
+
+
 class GroupField(StrEnum):
     """What labels are counted by. Days are those of UTC."""
 

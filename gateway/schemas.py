@@ -13,6 +13,7 @@ from contracts.enums import (
     AssetState,
     DataType,
     ExportFormat,
+    FilterScope,
     GroupField,
     ImportFormat,
     InvitationState,
@@ -353,14 +354,46 @@ class ImportBody(Strict):
 
 
 class LabelsQuery(PageQuery, PlainFilter):
-    """Which labels. Several values of one field: any of them; several fields: all of them."""
+    """Which labels. Several values of one field: any of them; several fields: all of them.
 
+    `saved`: a saved filter that must hold too, and whose order stands where no `sort` is given.
+    """
+
+    saved: UUID | None = None
     sort: LabelSort = LabelSort.LAST_CREATED
+
+    @property
+    def order(self) -> LabelSort | None:
+        """The order that was asked for; None: that of the saved filter."""
+        return None if self.saved is not None and "sort" not in self.model_fields_set else self.sort
 
     @property
     def filter(self) -> LabelFilter:
         """The same, for the labels service."""
         return LabelFilter(**self.model_dump(include={*PlainFilter.model_fields}))
+
+
+class SavedFiltersQuery(PageQuery):
+    """`scope`: only one's own, or only the project's."""
+
+    scope: FilterScope | None = None
+
+
+class SavedFilterBody(Strict):
+    """`scope`: for oneself, or for the whole project."""
+
+    name: Name
+    scope: FilterScope = FilterScope.OWN
+    filter: LabelFilter
+    sort: LabelSort = LabelSort.LAST_CREATED
+
+
+class SavedFilterChangeBody(Strict):
+    """What is given is changed."""
+
+    name: Name | None = None
+    filter: LabelFilter | None = None
+    sort: LabelSort | None = None
 
 
 class CountBody(Strict):

@@ -10,6 +10,7 @@ from ..api import Labelyard
 from ..output import Command, Output, listing, named
 from ..types import Export, ExportFormat, LabelFilter, Review, Status
 from . import connect, the_project
+from .filters import the_filter
 
 
 @click.command(cls=Command)
@@ -26,6 +27,7 @@ from . import connect, the_project
     "--review", multiple=True, help="Only labels of this review; may be given again.",
     type=click.Choice(["not_submitted", "rejected", "pending_review", "approved"]),
 )  # fmt: skip
+@click.option("--saved", metavar="FILTER", help="Only labels that this saved filter chooses: its name or id.")
 @click.option(
     "--format", "form", help="What is written.", default="native", show_default=True,
     type=click.Choice(get_args(ExportFormat)),
@@ -43,6 +45,7 @@ def export(
     target: Path,
     status: tuple[Status, ...],
     review: tuple[Review, ...],
+    saved: str | None,
     form: ExportFormat,
     no_skipped: bool,
     no_empty: bool,
@@ -56,14 +59,19 @@ def export(
     """
     if not target.parent.is_dir():
         raise click.UsageError(f"There is no folder {target.parent}.")
+    if saved and (status or review):
+        raise click.UsageError("--saved says which labels: leave out --status and --review.")
     where: LabelFilter = {}
     if status:
         where["status"] = list(status)
     if review:
         where["review"] = list(review)
     with connect() as api:
+        project_id = the_project(api, project)["id"]
+        if saved:
+            where = the_filter(api, project_id, saved)["filter"]
         asked = api.create_export(
-            the_project(api, project)["id"],
+            project_id,
             name=name,
             where=where or None,
             form=form,

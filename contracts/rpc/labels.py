@@ -11,6 +11,7 @@ from contracts.enums import (
     AssetState,
     BulkAction,
     Distribution,
+    FilterScope,
     GroupField,
     ImportFormat,
     IssueState,
@@ -376,6 +377,38 @@ class LabelFilter(PlainFilter):
         return any(each is not None for each in flat) or (self.where is not None and names_people(self.where))
 
 
+OWN_FILTERS_MAX: Final = 100
+"""Saved filters that somebody may have in a project."""
+
+PROJECT_FILTERS_MAX: Final = 200
+"""Saved filters that a project may have for everybody."""
+
+
+class SavedFilter(Message):
+    """A filter and an order that have a name. `owner`: who made it, and whose it is where its scope is `own`.
+
+    What it names may be gone by now, such as a tag: then no label has it.
+    """
+
+    id: UUID
+    project_id: UUID
+    name: str
+    scope: FilterScope
+    owner: UUID
+    filter: LabelFilter
+    sort: LabelSort
+    version: int
+    created_at: Time
+    updated_at: Time
+
+
+class SavedFilterPage(Message):
+    """Saved filters by name."""
+
+    items: tuple[SavedFilter, ...]
+    next: str | None = None
+
+
 COUNTED_MAX: Final = 10_000
 """Labels that are counted one by one for a number on a page."""
 
@@ -682,14 +715,18 @@ class AddLabels(Command[LabelsAdded]):
 
 
 class ListLabels(Query[LabelPage]):
-    """A project's labels."""
+    """A project's labels. `saved`: a saved filter that must hold too, one that `actor` sees (`not_found` otherwise);
+    its order stands where `sort` is None, and without one the newest come first.
+    """
 
     right = Permission.READ_LABELS
 
     project_id: UUID
     filter: LabelFilter = LabelFilter()
-    sort: LabelSort = LabelSort.LAST_CREATED
+    saved: UUID | None = None
+    sort: LabelSort | None = LabelSort.LAST_CREATED
     viewer: Viewer = Viewer()
+    actor: UUID | None = None
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
 
@@ -717,6 +754,71 @@ class GroupLabels(Query[LabelGroups]):
     viewer: Viewer = Viewer()
     cursor: str | None = None
     limit: int = Field(default=50, ge=1, le=200)
+
+
+class ListSavedFilters(Query[SavedFilterPage]):
+    """The project's saved filters, and the actor's own."""
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    scope: FilterScope | None = None
+    actor: Actor
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class GetSavedFilter(Query[SavedFilter]):
+    """A saved filter; `not_found` also for somebody else's own."""
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    filter_id: UUID
+    actor: Actor
+
+
+class CreateSavedFilter(Command[SavedFilter]):
+    """Give a filter a name, for oneself or for the project; `name_taken`, `quota_exceeded`."""
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    name: Name
+    scope: FilterScope = FilterScope.OWN
+    filter: LabelFilter
+    sort: LabelSort = LabelSort.LAST_CREATED
+    actor: Actor
+
+    def needs(self) -> Right:
+        """Managing data, where it is for the project."""
+        return Permission.MANAGE_DATA if self.scope is FilterScope.PROJECT else self.right
+
+
+class ChangeSavedFilter(Command[SavedFilter]):
+    """Change what is given of a saved filter; `stale_version` unless `expected_version` is its present version,
+    `name_taken`. The project's are for those who manage data (`forbidden`), as is deleting them.
+    """
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    filter_id: UUID
+    expected_version: int
+    name: Name | None = None
+    filter: LabelFilter | None = None
+    sort: LabelSort | None = None
+    actor: Actor
+
+
+class DeleteSavedFilter(Command[Nothing]):
+    """Delete a saved filter."""
+
+    right = Permission.WORK_ON_LABELS
+
+    project_id: UUID
+    filter_id: UUID
+    actor: Actor
 
 
 class GetLabel(Query[LabelWithBody]):

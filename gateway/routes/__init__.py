@@ -20,6 +20,7 @@ from gateway.routes import (
     quotas,
     raw_data,
     resets,
+    saved_filters,
     sign_on,
     users,
 )
@@ -38,6 +39,7 @@ GROUPS: tuple[Group, ...] = (
     invitations.group,
     library.group,
     labels.group,
+    saved_filters.group,
     bulk.group,
     issues.group,
     imports.group,

@@ -72,7 +72,7 @@ def add_labels(asker: Asker, project_id: UUID, body: AddLabelsBody, key: str) ->
 @group.route("GET", "/projects/{project_id}/labels", Permission.READ_LABELS)
 def list_labels(asker: Asker, project_id: UUID, query: LabelsQuery) -> LabelPage:
     """Labels, the newest first unless sorted otherwise; `cursor` is `next` or `previous` of a page of the same sort."""
-    return _search(asker, project_id, query.filter, query.sort, query)
+    return _search(asker, project_id, query.filter, query.order, query, query.saved)
 
 
 @group.route("POST", "/projects/{project_id}/labels:search", Permission.READ_LABELS)
@@ -81,10 +81,24 @@ def search_labels(asker: Asker, project_id: UUID, body: SearchBody) -> LabelPage
     return _search(asker, project_id, body.filter, body.sort, body)
 
 
-def _search(asker: Asker, project_id: UUID, chosen: LabelFilter, sort: LabelSort, page: PageQuery) -> LabelPage:
+def _search(
+    asker: Asker,
+    project_id: UUID,
+    chosen: LabelFilter,
+    sort: LabelSort | None,
+    page: PageQuery,
+    saved: UUID | None = None,
+) -> LabelPage:
     _hide_people(asker, names_people=chosen.names_people())
     question = ListLabels(
-        project_id=project_id, filter=chosen, sort=sort, viewer=asker.viewer, cursor=page.cursor, limit=page.limit
+        project_id=project_id,
+        filter=chosen,
+        saved=saved,
+        sort=sort,
+        viewer=asker.viewer,
+        actor=asker.principal.user.id if asker.principal else None,
+        cursor=page.cursor,
+        limit=page.limit,
     )
     return gateway().calls(question)
 

@@ -289,6 +289,43 @@ class Tag(Base):
     )
 
 
+class SavedFilter(Base):
+    """A name for a `contracts.rpc.labels.LabelFilter` and an order; `scope` is a `FilterScope`. Those of somebody who
+    has left stay, and nobody sees them until they are back.
+    """
+
+    __tablename__ = "saved_filters"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(Key)
+    scope: Mapped[str]
+    owner: Mapped[UUID]
+    filter: Mapped[dict[str, Any]]
+    sort: Mapped[str]
+    version: Mapped[int]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+    __table_args__ = (
+        sa.Index(
+            "saved_filters_own",
+            "project_id",
+            "owner",
+            "name",
+            unique=True,
+            postgresql_where=sa.text("scope = 'own'"),
+        ),
+        sa.Index(
+            "saved_filters_name",
+            "project_id",
+            "name",
+            unique=True,
+            postgresql_where=sa.text("scope = 'project'"),
+        ),
+    )
+
+
 class Task(Base):
     """An action over many labels and how far it is.
 

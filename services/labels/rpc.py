@@ -12,16 +12,19 @@ from contracts.rpc.labels import (
     AssetPage,
     BulkPreview,
     CancelTask,
+    ChangeSavedFilter,
     CommentOnIssue,
     CompleteAssets,
     CountImages,
     CountLabels,
     CountObjects,
     CreateDataset,
+    CreateSavedFilter,
     CreateTag,
     CreateUpload,
     Dataset,
     DatasetPage,
+    DeleteSavedFilter,
     Editor,
     EndTag,
     GetAssets,
@@ -32,6 +35,7 @@ from contracts.rpc.labels import (
     GetLabelStates,
     GetLoads,
     GetProjectHistory,
+    GetSavedFilter,
     GetStorageQuota,
     GetTask,
     GroupLabels,
@@ -58,6 +62,7 @@ from contracts.rpc.labels import (
     ListLabeledProjects,
     ListLabels,
     ListLabelStates,
+    ListSavedFilters,
     ListSkipped,
     ListTags,
     ListTasks,
@@ -75,6 +80,8 @@ from contracts.rpc.labels import (
     RenameTag,
     RestoreBody,
     SaveBody,
+    SavedFilter,
+    SavedFilterPage,
     SetStorageQuota,
     SkippedPage,
     StartImport,
@@ -96,6 +103,7 @@ from services.labels.handlers import (
     imports,
     issues,
     labels,
+    saved_filters,
     search,
     states,
     storage,
@@ -242,6 +250,27 @@ class Labels(Service):
     @rpc
     def end_tag(self, session: Session, request: EndTag) -> Task:
         return tasks.end_tag(session, request)
+
+    @rpc
+    def list_saved_filters(self, session: Session, request: ListSavedFilters) -> SavedFilterPage:
+        return saved_filters.list_filters(session, request)
+
+    @rpc
+    def get_saved_filter(self, session: Session, request: GetSavedFilter) -> SavedFilter:
+        return saved_filters.get_filter(session, request)
+
+    @rpc
+    def create_saved_filter(self, session: Session, request: CreateSavedFilter) -> SavedFilter:
+        return saved_filters.create_filter(session, RpcClient.shared(), request)
+
+    @rpc
+    def change_saved_filter(self, session: Session, request: ChangeSavedFilter) -> SavedFilter:
+        return saved_filters.change_filter(session, request)
+
+    @rpc
+    def delete_saved_filter(self, session: Session, request: DeleteSavedFilter) -> Nothing:
+        saved_filters.delete_filter(session, request)
+        return Nothing()
 
     @rpc
     def open_issue(self, session: Session, request: OpenIssue) -> Issue:

@@ -97,6 +97,7 @@ def day(system: System, mails: MailServer) -> Day:
     _project(owner, there, str(reviewer.id))
     _labels(owner, labeler, there, day.project_id)
     _bulk(owner, there)
+    _saved_filters(labeler, there)
     day.import_id = _import(owner, there)
     _export(owner, there)
     _raw_data(owner, there)
@@ -155,6 +156,13 @@ def _bulk(owner: Person, there: str) -> None:
     owner.ok("PATCH", f"{there}/tags/{a}", json={"name": "c"})
     owner.ok("POST", f"{there}/tags/{a}:merge", json={"into": b})
     owner.ok("DELETE", f"{there}/tags/{b}")
+
+
+def _saved_filters(labeler: Person, there: str) -> None:
+    saved = labeler.ok("POST", f"{there}/filters", json={"name": "mine", "filter": {"status": ["submitted"]}})["id"]
+    changed = {"filter": {"status": ["skipped"]}}
+    labeler.ok("PATCH", f"{there}/filters/{saved}", json=changed, headers={"If-Match": '"1"'})
+    labeler.ok("DELETE", f"{there}/filters/{saved}")
 
 
 def _import(owner: Person, there: str) -> str:
@@ -288,6 +296,10 @@ def test_before_and_after_are_there_where_there_is_something_to_compare(day: Day
         "rename_export": (None, {"name": "renamed"}),
         "set_auto_label": ({"enabled": False}, {"enabled": True}),
         "resolve_issue": ({"open_issues": 1}, {"open_issues": 0}),
+        "change_saved_filter": (
+            {"filter": {"status": ["submitted"]}},
+            {"filter": {"status": ["skipped"]}},
+        ),
     }
     for operation, (before, after) in compared.items():
         correlation_id = next(correlation for done, correlation, _ in day.done if done == operation)

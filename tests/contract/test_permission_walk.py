@@ -173,6 +173,7 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "export_id": export["id"],
         "tag_id": owner.ok("POST", f"/projects/{project_id}/tags", json={"name": "good"})["id"],
         "task_id": _task(owner, project_id),
+        "filter_id": _saved_filter(owner, project_id),
         "name": dataset,
         "invitation_id": _invitation(owner, project_id),
         "session_id": str(uuid4()),
@@ -187,6 +188,12 @@ def _task(owner: Person, project_id: str) -> str:
     order = {"selection": {"filter": {"data_key": "none"}}, "action": "submit"}
     task_id: str = owner.ok("POST", f"/projects/{project_id}/labels:bulk", json=order)["id"]
     return task_id
+
+
+def _saved_filter(owner: Person, project_id: str) -> str:
+    body = {"name": "done", "scope": "project", "filter": {"status": ["submitted"]}}
+    filter_id: str = owner.ok("POST", f"/projects/{project_id}/filters", json=body)["id"]
+    return filter_id
 
 
 def _invitation(owner: Person, project_id: str) -> str:
@@ -671,5 +678,6 @@ def _state(owner: Person, ground: Ground) -> list[Any]:
     """Everything of a project that the walk could have changed."""
     project = f"/projects/{ground.id}"
     issues = f"labels/{ground.values['label_id']}/issues"
-    lists = ("labels", "members", "exports", "guidelines", issues, f"{issues}/{ground.values['issue_id']}/comments")
+    comments = f"{issues}/{ground.values['issue_id']}/comments"
+    lists = ("labels", "members", "exports", "guidelines", "filters", issues, comments)
     return [owner.ok("GET", f"{project}/{list_}")["items"] for list_ in lists]

@@ -15,7 +15,7 @@ from contracts.principals import GATEWAY
 from contracts.rights import OF_THE_TEAM, Only, Right
 from contracts.rpc import Nothing, Query, Request
 from contracts.rpc.analytics import GetCounters
-from contracts.rpc.labels import ActOnLabel, LinkAsset
+from contracts.rpc.labels import ActOnLabel, CreateSavedFilter, LinkAsset
 from contracts.rpc.members import Invite, ListInvitations, ResendInvitation, RevokeInvitation
 from contracts.rpc.projects import ListProjects
 from contracts.schemas import methods
@@ -27,6 +27,7 @@ INVITING: tuple[type[Request[Any]], ...] = (Invite, ListInvitations, ResendInvit
 
 HANGS_ON: dict[type[Request[Any]], set[Right]] = {
     ActOnLabel: {Permission.WORK_ON_LABELS, Permission.MANAGE_DATA},
+    CreateSavedFilter: {Permission.WORK_ON_LABELS, Permission.MANAGE_DATA},
     LinkAsset: {Permission.READ_LABELS, Only.DATA_LIBRARY},
     ListProjects: {Only.SIGNED_IN, Permission.MANAGE_TEAM},
     **{each: {Permission.INVITE, Permission.MANAGE_TEAM} for each in INVITING},

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from chassis import paging
-from contracts.enums import GroupField
+from contracts.enums import GroupField, LabelSort
 from contracts.errors import Problem
 from contracts.filters import AndFilter
 from contracts.rpc.labels import (
@@ -27,6 +27,7 @@ from contracts.rpc.labels import (
     ListLabels,
     Viewer,
 )
+from services.labels.handlers import saved_filters
 from services.labels.handlers.labels import to_label
 from services.labels.handlers.selection import selected
 from services.labels.models import Label
@@ -65,15 +66,23 @@ _SORTS: Final[Mapping[str, _Sort]] = {
 
 
 def list_labels(session: Session, request: ListLabels) -> LabelPage:
-    """A page of a project's labels; Problem `bad_cursor`, also for one of another sort."""
+    """A page of a project's labels; Problem `bad_cursor`, also for one of another sort; `not_found`, `forbidden`."""
     _hide_people(request.viewer, names_people=request.filter.names_people())
-    name, falling = request.sort.removeprefix("-"), request.sort.startswith("-")
+    query = sa.select(Label).where(*selected(request.project_id, request.filter, request.viewer))
+    asked = request.sort
+    if request.saved is not None:
+        if request.viewer.anonymous:
+            raise Problem("forbidden", "Saved filters are for a project's members.")
+        saved = saved_filters.find(session, request.project_id, request.saved, request.actor)
+        query = query.where(*selected(request.project_id, saved.filter, request.viewer))
+        asked = asked or saved.sort
+    asked = asked or LabelSort.LAST_CREATED
+    name, falling = asked.removeprefix("-"), asked.startswith("-")
     sort, back = _SORTS[name], False
     key = [sort.column] if sort.column is Label.id else [sort.column, Label.id]
-    query = sa.select(Label).where(*selected(request.project_id, request.filter, request.viewer))
     if request.cursor:
         way, of, value, label_id = paging.decode(request.cursor, str, str, sort.read, UUID)
-        if of != request.sort or way not in ("next", "previous"):
+        if of != asked or way not in ("next", "previous"):
             raise Problem("bad_cursor", "It is of a list that is sorted in another way.")
         back = way == "previous"
         here, there = sa.tuple_(*key), sa.tuple_(*(value, label_id)[: len(key)])
@@ -85,7 +94,7 @@ def list_labels(session: Session, request: ListLabels) -> LabelPage:
         rows = rows[::-1]
 
     def cursor(way: str, row: Label) -> str:
-        return paging.encode(way, request.sort, sort.of(row), row.id)
+        return paging.encode(way, asked, sort.of(row), row.id)
 
     return LabelPage(
         items=tuple(to_label(row, request.viewer) for row in rows),
