@@ -8,6 +8,7 @@ Who may use a route is decided before its query and body are read. (docs/decisio
 
 import hashlib
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -140,6 +141,7 @@ class Route:
             raise Problem("unsupported_media_type")
         try:
             value = from_json(raw or b"{}", allow_inf_nan=False)
+            json.loads(raw or b"{}", object_pairs_hook=_refuse_repeated, parse_int=str, parse_float=str)
         except ValueError as error:
             raise Problem("bad_request", f"The body is not JSON: {error}") from None
         if b"\\u0000" in raw and _has_nul(value):
@@ -256,6 +258,14 @@ def _demand(version: Any) -> Literal["required", "optional"] | None:
     if version is None:
         return None
     return "required" if version is int else "optional"
+
+
+def _refuse_repeated(members: list[tuple[str, Any]]) -> None:
+    """ValueError for a JSON object that has a name twice: readers differ in which of the two they take."""
+    names = [name for name, _ in members]
+    if len({*names}) < len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"an object has the name {twice[:100]!r} twice")
 
 
 def _has_nul(value: Any) -> bool:

@@ -29,6 +29,7 @@ OTHERWISE = {
     "change_password": "needs the right password: tests/e2e/test_accounts.py",
     "complete_password_reset": "needs the mailed secret: tests/e2e/test_password_reset.py",
     "take_review": "needs a label that waits for it: tests/contract/test_audit_walk.py",
+    "change_saved_filter": "needs the version that was read: tests/e2e/test_saved_filters.py",
     "merge_tag": "ends the tag: tests/contract/test_audit_walk.py",
     "unshare_export": "needs a link that stands: tests/service/gateway/test_gateway_shared.py",
     "download_archive": "needs one that is built: tests/e2e/test_raw_data.py",

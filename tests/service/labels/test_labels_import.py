@@ -27,6 +27,7 @@ from contracts.rpc.labels import (
     SaveBody,
     StartImport,
 )
+from formats import suite
 from services.labels.handlers import actions, imports, labels
 from services.labels.handlers.importing import work
 from services.labels.models import Asset as AssetRow
@@ -36,7 +37,8 @@ from services.labels.workers import bulk
 from tests.service.labels.conftest import MANAGER, Desk, post
 from tests.unit.formats.exporting import COORDS, PROJECT, exported, zipped
 
-BCCD = Path(__file__).parents[3].parent / "shared/data/bccd"
+SHARED = Path(__file__).parents[3].parent / "shared/data"
+BCCD = SHARED / "bccd"
 
 
 def voc(filename: str, *boxes: tuple[str, int, int, int, int], size: tuple[int, int] = (100, 80)) -> bytes:
@@ -199,6 +201,76 @@ def test_what_was_exported_is_imported_unchanged(desk: Desk, name: str) -> None:
     assert (report.left_out, report.changed) == ({}, {})
     assert (again.state, again.report.errors, again.report.objects) == (JobState.DONE, (), 2 * len(kinds))
     assert all_labels(desk) == before
+
+
+@pytest.mark.parametrize(
+    ("name", "format"),
+    [("voc", ImportFormat.VOC), ("yolo_detect", ImportFormat.YOLO), ("label_studio", ImportFormat.LABEL_STUDIO)],
+)
+def test_what_was_exported_without_ids_is_imported_with_the_same_boxes(
+    desk: Desk, name: str, format: ImportFormat
+) -> None:
+    stored(desk, "a.png", "dir/b.png", size=(640, 480))
+    drawn = [("cell", 10, 20, 40, 60), ("cell", 100, 200, 132, 264)]
+    files = {f"{key}.xml": voc(key, *drawn, size=(640, 480)) for key in ("a.png", "dir/b.png")}
+    do_import(desk, archive(files))
+
+    def boxes() -> dict[str, list[list[float]]]:
+        return {
+            key: sorted([round(edge, 2) for edge in each.annotation.coord.values()] for each in label.body.objects)
+            for key, label in all_labels(desk).items()
+        }
+
+    before = boxes()
+    specification = desk.owners.projects[desk.project_id].specification
+    files, report = exported(name, as_exported(desk), project=replace(PROJECT, specification=specification))
+    content = zipped(files).getvalue() if len(files) > 1 else next(iter(files.values()))
+    again = do_import(desk, content, format=format)
+
+    assert report.left_out == {}
+    assert (again.state, again.report.errors, again.report.labels, again.report.objects) == (JobState.DONE, (), 2, 4)
+    assert boxes() == before
+
+
+def golden(name: str) -> Path:
+    path = SHARED / "suite-exports" / name
+    if not path.exists():
+        pytest.skip("the Suite's exports are not beside this checkout")
+    return path
+
+
+def test_the_suites_own_export_is_imported_and_again_without_a_change(desk: Desk) -> None:
+    path = golden("image-sample.zip")
+    with path.open("rb") as stream:
+        specification = suite.specification(stream)
+        written = {entry["data_key"]: entry for _, entry in suite.entries(stream)}
+    project = desk.owners.projects[desk.project_id]
+    questions = {"image_categories": specification.image_categories}
+    changed = project.specification.model_copy(update=questions)
+    desk.owners.projects[desk.project_id] = project.model_copy(update={"specification": changed, "version": 2})
+    for data_key, entry in written.items():
+        info = entry["image_info"]
+        stored(desk, data_key, size=(info["width"], info["height"]))
+    options: dict[str, Any] = {"format": ImportFormat.SUITE, "create_classes": True, "status": Status.SUBMITTED}
+
+    first = do_import(desk, path.read_bytes(), **options)
+    assert (first.state, first.report.errors, first.report.labels, first.report.objects) == (JobState.DONE, (), 5, 88)
+    before = all_labels(desk)
+    assert {key: len(label.body.objects) for key, label in before.items()} == {
+        key: len(entry["objects"]) for key, entry in written.items()
+    }
+    again = do_import(desk, path.read_bytes(), **options)
+    assert (again.state, again.report.errors, again.report.objects) == (JobState.DONE, (), 88)
+    assert all_labels(desk) == before
+
+
+def test_the_suites_video_export_is_refused_with_its_reason(desk: Desk) -> None:
+    stored(desk, "a.png")
+    done = do_import(desk, golden("video-sample.zip").read_bytes(), format=ImportFormat.SUITE, create_classes=True)
+    [error] = done.report.errors
+    assert (done.state, error.code) == (JobState.FAILED, "unsupported")
+    assert "image sequence" in error.detail
+    assert all_labels(desk) == {} and "add_object_classes" not in desk.owners.asked
 
 
 def test_answers_are_imported_and_those_that_the_project_does_not_have_are_reported(desk: Desk) -> None:

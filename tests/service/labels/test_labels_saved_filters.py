@@ -232,6 +232,11 @@ def test_it_shows_nobody_more_than_they_see(shelf: Shelf) -> None:
         assert refused(labels, shelf, saved, **asked) == code
 
 
+def test_one_of_another_project_is_none(desk: Desk, shelf: Shelf) -> None:
+    elsewhere = save(desk, "a", MANAGER, scope=FilterScope.PROJECT)
+    assert refused(labels, shelf, elsewhere.id, actor=MANAGER.user_id) == "not_found"
+
+
 def test_what_names_something_that_is_gone_stays_valid(desk: Desk, shelf: Shelf) -> None:
     gone = str(new_id())
     nodes: list[dict[str, Any]] = [

@@ -16,6 +16,7 @@ from contracts.filters import NODES_MAX
 from contracts.rpc.labels import COUNTED_MAX, CountLabels, GroupLabels, LabelFilter, LabelPage, ListLabels, Viewer
 from services.labels.handlers import search
 from services.labels.models import Label
+from tests.service.labels.conftest import Desk
 from tests.service.labels.shelf import CLASSES, PEOPLE, TAGS, Shelf
 
 NEVER = datetime.min.replace(tzinfo=UTC)
@@ -71,6 +72,39 @@ def test_pages_go_on_where_they_were_while_labels_come_and_go(shelf: Shelf) -> N
     finally:
         with shelf.database.session() as session:
             session.add(Label(**kept))
+
+
+UNDER_WRITES = [LabelSort.CREATED, LabelSort.LAST_UPDATED, LabelSort.DATA_KEY, LabelSort.MOST_OBJECTS]
+
+
+@pytest.mark.parametrize("sort", UNDER_WRITES)
+def test_what_nobody_touches_is_seen_once_both_ways_while_others_write(desk: Desk, sort: LabelSort) -> None:
+    """Before each page a label is made, and another one is changed so that it moves, or is deleted."""
+    ids = desk.labels(40)
+    moving, leaving = ids[::5], ids[1::5]
+    touched = iter(moving + leaving + moving + leaving)
+
+    def read(cursor: str | None) -> LabelPage:
+        label_id, turn = next(touched), len(desk.labels(1))
+        which = (Label.project_id == desk.project_id, Label.id == label_id)
+        moved = {"updated_at": datetime.now(UTC), "data_key": f"{label_id}", "objects": {str(desk.box.id): turn}}
+        with desk.database.session() as session:
+            change = sa.update(Label).values(moved) if label_id in moving else sa.delete(Label)
+            session.execute(change.where(*which))
+            question = ListLabels(project_id=desk.project_id, sort=sort, limit=6, cursor=cursor)
+            return search.list_labels(session, question)
+
+    pages = [read(None)]
+    while pages[-1].next:
+        pages.append(read(pages[-1].next))
+    back = [pages[-1]]
+    while back[-1].previous:
+        back.append(read(back[-1].previous))
+    untouched = {*ids} - {*moving} - {*leaving}
+    for way in (pages, back):
+        seen = [label.id for each in way for label in each.items]
+        assert sorted(each for each in seen if each in untouched) == sorted(untouched)
+    assert len(pages) > 6
 
 
 @pytest.mark.parametrize("cursor", [paging.encode("next", "round", 1, UUID(int=1)), paging.encode(1), "x", "é"])

@@ -134,6 +134,8 @@ def test_every_fault_of_a_body_is_named_with_its_place(client: FlaskClient) -> N
     [
         (b"{", "bad_request"),
         (b'{"name": NaN}', "bad_request"),
+        (b'{"name": "a", "sizes": [], "name": "b"}', "bad_request"),
+        (b'{"name": "a", "sizes": [{"a": {"b": 1, "\\u0062": 2}}]}', "bad_request"),
         (b'{"name": "\\ud800"}', "bad_request"),
         (b"\xff", "bad_request"),
         (b'{"name": "a\\u0000b"}', "bad_request"),
