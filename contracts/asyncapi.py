@@ -45,6 +45,7 @@ from contracts.events import (
     SnapshotRequested,
     TaskChanged,
     TaskDue,
+    VersionDue,
 )
 
 PATH = Path(__file__).with_name("asyncapi.json")
@@ -58,6 +59,7 @@ QUEUES: Final[Mapping[str, tuple[type[EventData], ...]]] = {
     "labels.verify.v1": (AssetsCompleted,),
     "labels.import.v1": (ImportRequested,),
     "labels.tasks.v1": (TaskDue,),
+    "labels.versions.v1": (VersionDue,),
     "labels.snapshot.v1": (SnapshotRequested,),
     "analytics.events.v1": (ProjectPurgeRequested,),
     "analytics.projector.v1": (LabelChanged,),

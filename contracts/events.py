@@ -213,7 +213,7 @@ class ImportRequested(EventData):
 
 
 class TaskChanged(EventData):
-    """Long work of the labels service is now here: an import or a bulk task."""
+    """Long work of the labels service is now here: an import, a bulk task, or a version that is being frozen."""
 
     type = "labels.task.changed.v1"
 
@@ -234,6 +234,16 @@ class TaskDue(EventData):
 
     project_id: UUID
     task_id: UUID
+
+
+class VersionDue(EventData):
+    """A version is to be frozen, or what is left of a deleted one to be cleared away; the labels worker does it."""
+
+    type = "labels.version.due.v1"
+    order = True
+
+    project_id: UUID
+    version_id: UUID
 
 
 class SnapshotRequested(EventData):

@@ -31,6 +31,7 @@ from contracts.permissions import ProjectRole, Role, TeamRole, TokenScope
 from contracts.rpc.exports import Archive, ExportOptions, ShareLink
 from contracts.rpc.labels import (
     GROUP_FIELDS_MAX,
+    VERSION_NOTE_MAX,
     Asset,
     AssetDraft,
     DataKey,
@@ -39,6 +40,7 @@ from contracts.rpc.labels import (
     Load,
     Mentions,
     PlainFilter,
+    Selection,
 )
 from contracts.rpc.members import INVITATION_DAYS, INVITED_FOR, Member, RoleCounts, SearchText
 from contracts.rpc.projects import Confidence, Endpoint, FileName, Project
@@ -422,6 +424,21 @@ class MergeTagBody(Strict):
     """`into`: the tag that stays."""
 
     into: UUID
+
+
+class VersionBody(Strict):
+    """`selection`: which labels are frozen, by default all of them."""
+
+    name: Name
+    note: str = Field(default="", max_length=VERSION_NOTE_MAX)
+    selection: Selection = Selection(filter=LabelFilter())
+
+
+class VersionPatch(Strict):
+    """What is left out stays as it is."""
+
+    name: Name | None = None
+    note: str | None = Field(default=None, max_length=VERSION_NOTE_MAX)
 
 
 class IssuesQuery(PageQuery):

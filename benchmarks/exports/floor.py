@@ -6,8 +6,7 @@ from uuid import UUID
 from chassis.database import Database
 from chassis.objects import ObjectStore
 from contracts.body import Specification
-from contracts.rpc.labels import LabelFilter
-from services.labels.models import ProjectCopy
+from services.labels.models import Label, ProjectCopy
 from services.labels.workers.snapshot import copying
 
 KEY = "floor/labels.json"
@@ -17,7 +16,7 @@ def export(store: ObjectStore, project_id: UUID) -> int:
     """All labels of a project, by COPY from the database, as one object of the store; its size in bytes."""
     with Database.of("labels").session() as session:
         specification = Specification.model_validate(session.get_one(ProjectCopy, project_id).specification)
-        with copying(session, project_id, LabelFilter(), specification) as copy:
+        with copying(session, [Label.project_id == project_id], specification) as copy:
             texts = (bytes(row).partition(b"\t")[2][:-1].replace(b"\\\\", b"\\") for row in copy)
             store.put_stream(KEY, _Joined(texts), "application/json")
     size = store.size(KEY)

@@ -577,6 +577,54 @@ class TagPage(Message):
     next: str | None = None
 
 
+VERSION_NOTE_MAX: Final = 10_000
+"""Characters of what somebody wrote about a version."""
+
+
+class VersionOf(Message):
+    """The selection that a version was made of: as it was asked for, but of ids only how many they were. `tags`: what
+    the tags that are named in it were called then, by id.
+    """
+
+    ids: int | None = None
+    filter: LabelFilter | None = None
+    order: LabelOrder = LabelOrder.OLDEST
+    seed: int = 0
+    limit: int | None = None
+    tags: dict[str, str] = {}
+
+
+class Version(Message):
+    """Labels as they were at `taken_at`, frozen for ever. While that is under way, `done` of about `total` labels are
+    frozen; afterwards there are so many `labels` and `objects` in it, which take `size` bytes.
+    """
+
+    id: UUID
+    project_id: UUID
+    name: str
+    note: str = ""
+    of: VersionOf
+    state: JobState
+    done: int = 0
+    total: int | None = None
+    labels: int | None = None
+    objects: int | None = None
+    size: int | None = None
+    taken_at: Time | None = None
+    created_by: UUID
+    created_at: Time
+    ended_at: Time | None = None
+    failure: str | None = None
+    version: int
+
+
+class VersionPage(Message):
+    """Versions, newest first."""
+
+    items: tuple[Version, ...]
+    next: str | None = None
+
+
 class ObjectCounts(Message):
     """How many objects there are, by object class id; without those that have none."""
 
@@ -1048,6 +1096,59 @@ class EndTag(Command[Task]):
     project_id: UUID
     tag_id: UUID
     into: UUID | None = None
+    actor: Actor
+
+
+class CreateVersion(Command[Version]):
+    """Freeze a selection of labels as they are now; `name_taken`."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    name: Name
+    note: str = Field(default="", max_length=VERSION_NOTE_MAX)
+    selection: Selection
+    actor: Actor
+
+
+class ListVersions(Query[VersionPage]):
+    """A project's versions."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
+
+
+class GetVersion(Query[Version]):
+    """A version; `gone` if it was deleted."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    version_id: UUID
+
+
+class ChangeVersion(Command[Version]):
+    """Give a version another name or note, None: as it is; `name_taken`. What is frozen stays."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    version_id: UUID
+    name: Name | None = None
+    note: str | None = Field(default=None, max_length=VERSION_NOTE_MAX)
+    actor: Actor
+
+
+class DeleteVersion(Command[Nothing]):
+    """Delete a version and what was frozen for it, or stop freezing it."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    version_id: UUID
     actor: Actor
 
 

@@ -23,6 +23,7 @@ from gateway.routes import (
     saved_filters,
     sign_on,
     users,
+    versions,
 )
 from gateway.routing import Group
 
@@ -41,6 +42,7 @@ GROUPS: tuple[Group, ...] = (
     labels.group,
     saved_filters.group,
     bulk.group,
+    versions.group,
     issues.group,
     imports.group,
     exports.group,

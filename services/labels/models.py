@@ -382,6 +382,53 @@ class SkippedLabel(Base):
     detail: Mapped[str]
 
 
+class Version(Base):
+    """Labels as they were at one moment, kept for ever as the objects of a snapshot (`manifest`: the key of its own).
+
+    `selection`: what was asked for; `of` the same in few words (contracts' VersionOf). `size`: bytes of its objects. A
+    deleted one stays as a tombstone.
+    """
+
+    __tablename__ = "versions"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)  # UUIDv7: by id is by age
+    name: Mapped[str]
+    note: Mapped[str] = mapped_column(server_default="")
+    selection: Mapped[dict[str, Any]] = mapped_column(deferred=True)  # may name ten thousand labels
+    of: Mapped[dict[str, Any]]
+    state: Mapped[str]
+    done: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    total: Mapped[int | None]
+    labels: Mapped[int | None]
+    objects: Mapped[int | None] = mapped_column(sa.BigInteger)
+    size: Mapped[int | None] = mapped_column(sa.BigInteger)
+    manifest: Mapped[str | None]
+    taken_at: Mapped[datetime | None]
+    failure: Mapped[str | None]
+    version: Mapped[int]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+    deleted_at: Mapped[datetime | None]
+
+    __table_args__ = (
+        sa.Index("versions_name", "project_id", "name", unique=True, postgresql_where=sa.text("deleted_at IS NULL")),
+    )
+
+
+class VersionObject(Base):
+    """An object of a version: the row promises that it stands. `size` in bytes."""
+
+    __tablename__ = "version_objects"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(sa.BigInteger)
+    sha256: Mapped[str]
+
+
 class Upload(Base):
     """A place in the object store where a file for an import is put."""
 

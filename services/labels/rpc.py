@@ -13,6 +13,7 @@ from contracts.rpc.labels import (
     BulkPreview,
     CancelTask,
     ChangeSavedFilter,
+    ChangeVersion,
     CommentOnIssue,
     CompleteAssets,
     CountImages,
@@ -22,9 +23,11 @@ from contracts.rpc.labels import (
     CreateSavedFilter,
     CreateTag,
     CreateUpload,
+    CreateVersion,
     Dataset,
     DatasetPage,
     DeleteSavedFilter,
+    DeleteVersion,
     Editor,
     EndTag,
     GetAssets,
@@ -38,6 +41,7 @@ from contracts.rpc.labels import (
     GetSavedFilter,
     GetStorageQuota,
     GetTask,
+    GetVersion,
     GroupLabels,
     HistoryPage,
     Import,
@@ -66,6 +70,7 @@ from contracts.rpc.labels import (
     ListSkipped,
     ListTags,
     ListTasks,
+    ListVersions,
     Loads,
     LockLabel,
     MoveIssue,
@@ -94,6 +99,8 @@ from contracts.rpc.labels import (
     TaskPage,
     UnlockLabel,
     Upload,
+    Version,
+    VersionPage,
 )
 from contracts.snapshots import ImageCounts
 from services.labels.handlers import (
@@ -108,6 +115,7 @@ from services.labels.handlers import (
     states,
     storage,
     tags,
+    versions,
 )
 from services.labels.handlers.bulk import tasks
 
@@ -271,6 +279,26 @@ class Labels(Service):
     def delete_saved_filter(self, session: Session, request: DeleteSavedFilter) -> Nothing:
         saved_filters.delete_filter(session, request)
         return Nothing()
+
+    @rpc
+    def create_version(self, session: Session, request: CreateVersion) -> Version:
+        return versions.create_version(session, RpcClient.shared(), request)
+
+    @rpc
+    def list_versions(self, session: Session, request: ListVersions) -> VersionPage:
+        return versions.list_versions(session, request)
+
+    @rpc
+    def get_version(self, session: Session, request: GetVersion) -> Version:
+        return versions.get_version(session, request.project_id, request.version_id)
+
+    @rpc
+    def change_version(self, session: Session, request: ChangeVersion) -> Version:
+        return versions.change_version(session, request)
+
+    @rpc
+    def delete_version(self, session: Session, request: DeleteVersion) -> Nothing:
+        return versions.delete_version(session, request)
 
     @rpc
     def open_issue(self, session: Session, request: OpenIssue) -> Issue:

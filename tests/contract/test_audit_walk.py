@@ -98,6 +98,7 @@ def day(system: System, mails: MailServer) -> Day:
     _labels(owner, labeler, there, day.project_id)
     _bulk(owner, there)
     _saved_filters(labeler, there)
+    _version(owner, there)
     day.import_id = _import(owner, there)
     _export(owner, there)
     _raw_data(owner, there)
@@ -163,6 +164,12 @@ def _saved_filters(labeler: Person, there: str) -> None:
     changed = {"filter": {"status": ["skipped"]}}
     labeler.ok("PATCH", f"{there}/filters/{saved}", json=changed, headers={"If-Match": '"1"'})
     labeler.ok("DELETE", f"{there}/filters/{saved}")
+
+
+def _version(owner: Person, there: str) -> None:
+    version = f"{there}/versions/" + owner.ok("POST", f"{there}/versions", json={"name": "a"})["id"]
+    owner.ok("PATCH", version, json={"note": "of the audit"})
+    owner.ok("DELETE", version)
 
 
 def _import(owner: Person, there: str) -> str:

@@ -174,6 +174,7 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "tag_id": owner.ok("POST", f"/projects/{project_id}/tags", json={"name": "good"})["id"],
         "task_id": _task(owner, project_id),
         "filter_id": _saved_filter(owner, project_id),
+        "version_id": owner.ok("POST", f"/projects/{project_id}/versions", json={"name": "first"})["id"],
         "name": dataset,
         "invitation_id": _invitation(owner, project_id),
         "session_id": str(uuid4()),
@@ -464,6 +465,7 @@ BODIES: dict[str, Any] = {
     "restore_body": {"version": 1},
     "rename_tag": {"name": "mine now"},
     "merge_tag": {"into": str(uuid4())},
+    "change_version": {"name": "mine now"},
     "change_member": {"role": "manager"},
 }
 
@@ -679,5 +681,5 @@ def _state(owner: Person, ground: Ground) -> list[Any]:
     project = f"/projects/{ground.id}"
     issues = f"labels/{ground.values['label_id']}/issues"
     comments = f"{issues}/{ground.values['issue_id']}/comments"
-    lists = ("labels", "members", "exports", "guidelines", "filters", issues, comments)
+    lists = ("labels", "members", "exports", "guidelines", "filters", "versions", issues, comments)
     return [owner.ok("GET", f"{project}/{list_}")["items"] for list_ in lists]

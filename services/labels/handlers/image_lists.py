@@ -2,11 +2,11 @@
 
 from collections.abc import Iterable, Sequence
 from itertools import islice
+from typing import Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from chassis.objects import ObjectStore
 from contracts.enums import AssetState
 from contracts.snapshots import Image, ImageList
 from services.labels.models import Asset, Label
@@ -17,9 +17,17 @@ MOST = 20_000
 _AT_A_TIME = 5_000
 
 
+class Puts(Protocol):
+    """Where objects are put: chassis.objects.ObjectStore, or what remembers them."""
+
+    def put(self, key: str, data: bytes, content_type: str) -> str:
+        """Store `data` under `key`; its etag."""
+        ...
+
+
 def write(
     session: Session,
-    store: ObjectStore,
+    store: Puts,
     wanted: Sequence[sa.ColumnElement[bool]],
     prefix: str,
     counts: Iterable[int],

@@ -1,8 +1,9 @@
-"""The bulk worker: verifies uploads, runs imports and tasks. Each has a queue of its own, so none waits for another."""
+"""The bulk worker: verifies uploads, runs imports and tasks, freezes versions. Each has a queue of its own, so none
+waits for another."""
 
 from chassis.consumer import Subscription
-from contracts.events import AssetsCompleted, ImportRequested, TaskDue
-from services.labels.handlers import imports
+from contracts.events import AssetsCompleted, ImportRequested, TaskDue, VersionDue
+from services.labels.handlers import freezing, imports, versions
 from services.labels.handlers.bulk import tasks
 from services.labels.handlers.bulk.work import run_task
 from services.labels.handlers.importing.work import run_import
@@ -24,5 +25,13 @@ SUBSCRIPTIONS = (
         own_transactions=True,
         given_up={TaskDue: tasks.give_up},
         threads=2,  # a small one does not wait for a slice of a large one
+    ),
+    Subscription(
+        "labels.versions.v1",
+        {VersionDue: freezing.freeze},
+        prefetch=1,
+        own_transactions=True,
+        given_up={VersionDue: versions.give_up},
+        threads=2,  # a small one does not wait for a large one
     ),
 )

@@ -7,12 +7,11 @@ different moments, so each writes parts of its own, and the one manifest names t
 import json
 import sys
 import time
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from enum import StrEnum
 from itertools import repeat
-from uuid import UUID
 from zlib import crc32
 
 import psycopg
@@ -40,6 +39,7 @@ from contracts.rpc.labels import LabelFilter, Viewer
 from contracts.snapshots import ImageList, Manifest, Part
 from formats import native
 from services.labels.handlers import copies, image_lists, snapshots, storage
+from services.labels.handlers.image_lists import Puts
 from services.labels.handlers.selection import selected
 from services.labels.models import Label, LabelBody, ProjectCopy
 
@@ -126,7 +126,8 @@ def _write(database: Database, store: ObjectStore, owners: Owners, event: Snapsh
         copies.specification(session, owners, event.project_id, ask=True)
     with database.session() as session:
         session.connection(execution_options={"isolation_level": "REPEATABLE READ", "postgresql_readonly": True})
-        manifest = _freeze(session, store, event, chosen, _Progress(database, event, chosen))
+        wanted = selected(event.project_id, chosen, Viewer())
+        manifest = freeze(session, store, event, wanted, _Progress(database, event, chosen).so_far)
     store.put(key, manifest.model_dump_json().encode(), "application/json")
     return manifest
 
@@ -157,11 +158,15 @@ class _Progress:
         self._told = time.monotonic()
 
 
-def _freeze(
-    session: Session, store: ObjectStore, event: SnapshotRequested, chosen: LabelFilter, progress: _Progress
+def freeze(
+    session: Session,
+    store: Puts,
+    event: SnapshotRequested,
+    wanted: Sequence[sa.ColumnElement[bool]],
+    progress: Callable[[int], None],
 ) -> Manifest:
-    """Write the parts from the session's transaction; the next one is gathered while others are on their way to the
-    store."""
+    """Write the parts of the `wanted` labels from the session's transaction; the next one is gathered while others are
+    on their way to the store. `progress` is told how many labels are frozen, and may raise what ends it."""
     taken_at = session.scalars(sa.select(sa.func.now())).one()
     copy = session.get_one(ProjectCopy, event.project_id)
     specification = Specification.model_validate(copy.specification)
@@ -171,7 +176,7 @@ def _freeze(
     labels = objects = 0
     # closed before the transaction, whatever happens: nothing can be said to the database in the middle of a COPY
     with (
-        closing(_labels(session, event.project_id, chosen, specification)) as rows,
+        closing(_labels(session, wanted, specification)) as rows,
         ThreadPoolExecutor(UPLOADS) as uploader,
     ):
         for data, number, counted in _in_parts(rows if event.labels else (), IMAGES if event.images else sys.maxsize):
@@ -190,12 +195,11 @@ def _freeze(
             parts.append(part)
             labels += number
             objects += counted
-            progress.so_far(labels)
+            progress(labels)
         parts = [part.model_copy(update={"etag": each.result()}) for part, each in zip(parts, sent, strict=True)]
     images: tuple[ImageList, ...] = ()
     if event.images:
         counts = [part.labels for part in parts] if event.labels else repeat(image_lists.MOST)
-        wanted = selected(event.project_id, chosen, Viewer())
         images = image_lists.write(session, store, wanted, prefix, counts)
         labels = labels if event.labels else sum(each.images for each in images)
     return Manifest(
@@ -207,17 +211,17 @@ def _freeze(
         labels=labels,
         objects=objects,
         parts=tuple(parts),
-        ambiguous=_ambiguous(session, event.project_id, chosen) if event.names else (),
+        ambiguous=_ambiguous(session, wanted) if event.names else (),
         images=images,
         counts=storage.images(session, event.project_id) if event.images else None,
     )
 
 
-def _ambiguous(session: Session, project_id: UUID, chosen: LabelFilter) -> tuple[tuple[str, str], ...]:
+def _ambiguous(session: Session, wanted: Sequence[sa.ColumnElement[bool]]) -> tuple[tuple[str, str], ...]:
     """(dataset, data key) of labels that have the same as another but for extension and letter case."""
     stem = sa.func.lower(sa.func.regexp_replace(Label.data_key, r"\.[^./]*$", ""))
     same = sa.func.count().over(partition_by=(Label.dataset, stem)).label("same")
-    named = sa.select(Label.dataset, Label.data_key, same).where(*selected(project_id, chosen, Viewer())).subquery()
+    named = sa.select(Label.dataset, Label.data_key, same).where(*wanted).subquery()
     query = sa.select(named.c.dataset, named.c.data_key).where(named.c.same > 1).order_by(*named.c[:2])
     return tuple((dataset, data_key) for dataset, data_key in session.execute(query))
 
@@ -268,10 +272,10 @@ jsonb_array_length(coalesce(label_bodies.body -> 'objects', '[]')),
 
 
 def _labels(
-    session: Session, project_id: UUID, chosen: LabelFilter, specification: Specification
+    session: Session, wanted: Sequence[sa.ColumnElement[bool]], specification: Specification
 ) -> Generator[tuple[bytes, int], None, None]:
     """Each label in native JSON, by id, and how many objects it has."""
-    with copying(session, project_id, chosen, specification) as copy:
+    with copying(session, wanted, specification) as copy:
         for row in copy:
             objects, _, text = bytes(row).partition(b"\t")
             # COPY doubles backslashes; nothing else that it would escape stands raw in JSON
@@ -280,16 +284,17 @@ def _labels(
 
 @contextmanager
 def copying(
-    session: Session, project_id: UUID, chosen: LabelFilter, specification: Specification
+    session: Session, wanted: Sequence[sa.ColumnElement[bool]], specification: Specification
 ) -> Iterator[psycopg.Copy]:
-    """A COPY of labels, by id: how many objects each has, a tab, and its native JSON with backslashes doubled."""
+    """A COPY of the `wanted` labels, by id: how many objects each has, a tab, and its native JSON with backslashes
+    doubled."""
     own_body = (LabelBody.project_id == Label.project_id) & (LabelBody.label_id == Label.id)
     names = {str(each.id): each.name for each in specification.object_classes}
     query = (
         sa.select(_TEXT.bindparams(names=json.dumps(names)))
         .select_from(Label)
         .outerjoin(LabelBody, own_body)
-        .where(*selected(project_id, chosen, Viewer()))
+        .where(*wanted)
         .order_by(Label.id)
     )
     connection = session.connection()

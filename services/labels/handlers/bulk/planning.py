@@ -59,7 +59,7 @@ def preview(session: Session, project_id: UUID, order: BulkOrder) -> BulkPreview
     of_reviewers = order.action in (BulkAction.ASSIGN_REVIEWER, BulkAction.UNASSIGN_REVIEWER)
     person = Label.reviewer if of_reviewers else Label.assignee
     rows = sa.select(Label.status, Label.review, person.label("person")).where(
-        Label.id.in_(_query(project_id, order.selection))
+        Label.id.in_(selecting(project_id, order.selection))
     )
     some = rows.where(Label.project_id == project_id).subquery()
     count = sa.func.count()
@@ -89,7 +89,7 @@ def preview(session: Session, project_id: UUID, order: BulkOrder) -> BulkPreview
 def _shares(session: Session, project_id: UUID, order: BulkOrder, total: int) -> tuple[Share, ...]:
     gets = Counter(islice(recipients(loads(session, project_id, order)), total))
     person, _ = _HAS[order.action]
-    has = _counted(session, project_id, order, [Label.id.in_(_query(project_id, order.selection))], person)
+    has = _counted(session, project_id, order, [Label.id.in_(selecting(project_id, order.selection))], person)
     waiting = _waiting(session, project_id, order)
     return tuple(
         Share(user_id=user_id, load=waiting[user_id], has=has[user_id], gets=gets[user_id]) for user_id in order.users
@@ -108,7 +108,7 @@ def _waiting(session: Session, project_id: UUID, order: BulkOrder) -> Counter[UU
     """How many labels wait for whom, apart from those that are shared out."""
     person, waits = _HAS[order.action]
     theirs = _counted(session, project_id, order, [waits], person)
-    chosen = [waits, Label.id.in_(_query(project_id, order.selection))]
+    chosen = [waits, Label.id.in_(selecting(project_id, order.selection))]
     theirs.subtract(_counted(session, project_id, order, chosen, person))
     return theirs
 
@@ -125,9 +125,9 @@ def _chosen(session: Session, project_id: UUID, selection: Selection) -> Iterato
     they are told of as skipped.
     """
     if selection.ids is None:
-        yield from _ids(session, _query(project_id, selection))
+        yield from _ids(session, selecting(project_id, selection))
         return
-    found = list(_ids(session, _query(project_id, selection.model_copy(update={"limit": None}))))
+    found = list(_ids(session, selecting(project_id, selection.model_copy(update={"limit": None}))))
     missing = sorted({*selection.ids} - {*found})
     yield from (found + missing)[: selection.limit]
 
@@ -136,7 +136,8 @@ def _ids(session: Session, query: sa.Select[UUID]) -> Iterator[UUID]:
     return iter(session.scalars(query.execution_options(yield_per=10 * AT_ONCE)))
 
 
-def _query(project_id: UUID, selection: Selection) -> sa.Select[UUID]:
+def selecting(project_id: UUID, selection: Selection) -> sa.Select[UUID]:
+    """The ids of the labels of a selection, in its order."""
     if selection.filter is not None:
         which = selected(project_id, selection.filter, Viewer())
     else:
