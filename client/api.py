@@ -61,6 +61,7 @@ from .types import (
     TokenScope,
     Upload,
     User,
+    Version,
 )
 from .uploads import Progress, Uploading, UploadSummary, put
 
@@ -657,6 +658,43 @@ class Labelyard:
         progress(running["done"], running.get("total") or running["done"])
         return running
 
+    # --- Versions -----------------------------------------------------------------------------------
+
+    def create_version(
+        self, project_id: str, name: str, selection: Selection | None = None, *, note: str = ""
+    ) -> Version:
+        """Have labels frozen as they are now; without a selection all of them."""
+        body = _given({"name": name, "note": note, "selection": selection})
+        made: Version = self.post(f"/projects/{project_id}/versions", body)
+        return made
+
+    def versions(self, project_id: str) -> Iterator[Version]:
+        """A project's versions, newest first."""
+        return self.pages(f"/projects/{project_id}/versions")
+
+    def version(self, project_id: str, version_id: str) -> Version:
+        """One version."""
+        found: Version = self.get(f"/projects/{project_id}/versions/{version_id}")
+        return found
+
+    def await_version(self, version: Version, progress: Progress = _nothing) -> Version:
+        """Wait until a version stands, or has failed."""
+        while version["state"] in ("queued", "running"):
+            progress(version["done"], version.get("total") or 0)
+            time.sleep(0.3)
+            version = self.version(version["project_id"], version["id"])
+        return version
+
+    def change_version(self, version: Version, *, name: str | None = None, note: str | None = None) -> Version:
+        """Give a version another name or note."""
+        path = f"/projects/{version['project_id']}/versions/{version['id']}"
+        changed: Version = self.transport.request("PATCH", path, json=_given({"name": name, "note": note})).json()
+        return changed
+
+    def delete_version(self, version: Version) -> None:
+        """Delete a version and what was frozen for it."""
+        self.delete(f"/projects/{version['project_id']}/versions/{version['id']}")
+
     # --- Exports ------------------------------------------------------------------------------------
 
     def create_export(
@@ -665,11 +703,14 @@ class Labelyard:
         *,
         name: str | None = None,
         where: LabelFilter | None = None,
+        version: Version | None = None,
         form: ExportFormat = "native",
         options: Mapping[str, Any] | None = None,
     ) -> Export:
-        """Ask for an export of the labels that `where` selects; `options` as in the API's ExportOptions."""
-        body = _given({"name": name, "format": form, "filter": where, "options": options})
+        """Ask for an export of the labels that `where` selects, or of a version; `options` as in the API's
+        ExportOptions."""
+        version_id = None if version is None else version["id"]
+        body = _given({"name": name, "format": form, "filter": where, "version_id": version_id, "options": options})
         export: Export = self.post(f"/projects/{project_id}/exports", body)
         return export
 

@@ -15,6 +15,7 @@ from .commands.overview import overview, watch
 from .commands.people import invite, members, users
 from .commands.projects import project
 from .commands.raw_data import raw_data
+from .commands.versions import versions
 from .credentials import NotSignedIn
 from .output import Output, duration, json_option
 from .transport import ApiError, TransferError, Unreachable
@@ -50,7 +51,7 @@ def cli() -> None:
 
 for command in (
     login, password, session, token, project, members, invite, users, guideline, import_, filter_, overview, watch,
-    export, exports, share, unshare, raw_data, admin,
+    export, exports, share, unshare, versions, raw_data, admin,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -353,6 +353,40 @@ class Export(TypedDict):
     labels_per_second: NotRequired[float | None]
     remaining_seconds: NotRequired[float | None]
     waiting_for_worker: NotRequired[bool]
+    version_id: NotRequired[str | None]
+    version_name: NotRequired[str | None]
+
+
+class VersionOf(TypedDict, total=False):
+    """What a version was made of; `ids`: how many labels were named one by one. `tags`: names, by id."""
+
+    ids: int | None
+    filter: "LabelFilter | None"
+    order: str
+    seed: int
+    limit: int | None
+    tags: dict[str, str]
+
+
+class Version(TypedDict):
+    """Labels frozen as they were at `taken_at`; `size` in bytes."""
+
+    id: str
+    project_id: str
+    name: str
+    note: str
+    of: VersionOf
+    state: JobState
+    done: int
+    total: NotRequired[int | None]
+    labels: NotRequired[int | None]
+    objects: NotRequired[int | None]
+    size: NotRequired[int | None]
+    taken_at: NotRequired[str | None]
+    created_by: str
+    created_at: str
+    failure: NotRequired[str | None]
+    version: int
 
 
 class ArchiveBuild(TypedDict):

@@ -503,10 +503,19 @@ class ExportsQuery(PageQuery):
 
 
 class ExportBody(Strict):
+    """Labels as they are now, chosen by `filter`; or with `version_id` a version."""
+
     name: Name | None = None
     format: ExportFormat = ExportFormat.NATIVE
     filter: LabelFilter = LabelFilter()
+    version_id: UUID | None = None
     options: ExportOptions = ExportOptions()
+
+    @model_validator(mode="after")
+    def _one_way(self) -> "ExportBody":
+        if self.version_id is not None and self.filter != LabelFilter():
+            raise ValueError("give either a filter or a version_id")
+        return self
 
 
 class ShareBody(Strict):

@@ -7,7 +7,7 @@ import click
 from ..api import Labelyard
 from ..credentials import present
 from ..output import Command
-from ..types import Project
+from ..types import Project, Version
 
 FAILED = 1
 PARTLY_DONE = 3
@@ -35,3 +35,11 @@ def the_project(api: Labelyard, name_or_id: str) -> Project:
             f"There is no project {name_or_id!r}, or none that you may see. `labelyard project list` shows yours."
         )
     return project
+
+
+def the_version(api: Labelyard, project_id: str, name_or_id: str) -> Version:
+    """The version that is meant, or a message that says how to find it."""
+    for each in api.versions(project_id):
+        if name_or_id in (each["name"], each["id"]):
+            return each
+    raise click.ClickException(f"There is no version {name_or_id!r}: see `labelyard versions list`.")

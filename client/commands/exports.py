@@ -9,7 +9,7 @@ import click
 from ..api import Labelyard
 from ..output import Command, Output, listing, named
 from ..types import Export, ExportFormat, LabelFilter, Review, Status
-from . import connect, the_project
+from . import connect, the_project, the_version
 from .filters import the_filter
 
 
@@ -32,6 +32,7 @@ from .filters import the_filter
     "--format", "form", help="What is written.", default="native", show_default=True,
     type=click.Choice(get_args(ExportFormat)),
 )  # fmt: skip
+@click.option("--version", metavar="VERSION", help="Labels as they were frozen: a version's name or id.")
 @click.option("--no-skipped", is_flag=True, help="Without labels that were skipped.")
 @click.option("--no-empty", is_flag=True, help="Without labels that have no objects.")
 @click.option("--split", is_flag=True, help="Deal the images into train (80 %), val (10 %) and test, in a zip.")
@@ -47,6 +48,7 @@ def export(
     review: tuple[Review, ...],
     saved: str | None,
     form: ExportFormat,
+    version: str | None,
     no_skipped: bool,
     no_empty: bool,
     split: bool,
@@ -61,6 +63,8 @@ def export(
         raise click.UsageError(f"There is no folder {target.parent}.")
     if saved and (status or review):
         raise click.UsageError("--saved says which labels: leave out --status and --review.")
+    if version is not None and (status or review or saved):
+        raise click.UsageError("A version is exported as it is: without --status, --review and --saved.")
     where: LabelFilter = {}
     if status:
         where["status"] = list(status)
@@ -74,6 +78,7 @@ def export(
             project_id,
             name=name,
             where=where or None,
+            version=None if version is None else the_version(api, project_id, version),
             form=form,
             options={
                 "skipped": not no_skipped,
@@ -106,7 +111,7 @@ def exports(output: Output, project: str) -> None:
     for each in found:
         link = each.get("link")
         table.add_row(
-            named(each["name"], each["id"]),
+            named(each["name"], each["id"], *(f"version {of}" for of in [each.get("version_name")] if of)),
             each["state"],
             *("" if (count := each.get(key)) is None else f"{count:,}" for key in ("labels", "size")),
             "not shared" if link is None else f"{link['downloads']:,}",

@@ -79,6 +79,7 @@ class Export(Message):
     `crc32` in hexadecimal digits are its file's; a large one, which the store puts together, has no sha256. `failure`:
     why there is none. `link`: the share link that stands. Of one that is under way: the `step` that it is at, how many
     labels are `done` in that of about `total`, and `waiting_for_worker` says that nobody is there to go on with it.
+    `version_id`: it is of that version, which was called `version_name` then, and not of labels by a filter.
     """
 
     id: UUID
@@ -106,6 +107,8 @@ class Export(Message):
     waiting_for_worker: bool = False
     options: ExportOptions = ExportOptions()
     report: ExportReport | None = None
+    version_id: UUID | None = None
+    version_name: str | None = None
 
 
 class ExportPage(Message):
@@ -175,7 +178,9 @@ class Retention(Message):
 
 
 class CreateExport(Command[Export]):
-    """Ask for an export of the labels that `filter` selects."""
+    """Ask for an export of the labels that `filter` selects, or of a version, whatever has become of its labels;
+    `not_found`, `gone` or `not_ready` if that is so of the version.
+    """
 
     right = Permission.EXPORT
 
@@ -183,6 +188,7 @@ class CreateExport(Command[Export]):
     name: Name | None = None
     format: ExportFormat = ExportFormat.NATIVE
     filter: LabelFilter = LabelFilter()
+    version_id: UUID | None = None
     options: ExportOptions = ExportOptions()
     actor: UUID
 
@@ -229,7 +235,7 @@ class CancelExport(Command[Export]):
 
 
 class RepeatExport(Command[Export]):
-    """Ask for another export as this one was asked for, of the labels as they are now."""
+    """Ask for another export as this one was asked for: of the labels as they are now, or of the same version."""
 
     right = Permission.EXPORT
 

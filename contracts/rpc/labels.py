@@ -625,6 +625,15 @@ class VersionPage(Message):
     next: str | None = None
 
 
+class VersionManifest(Message):
+    """Where a version stands: its name, the key of its snapshot's manifest (contracts.snapshots), what is in it."""
+
+    name: str
+    manifest: str
+    labels: int
+    objects: int
+
+
 class ObjectCounts(Message):
     """How many objects there are, by object class id; without those that have none."""
 
@@ -1125,6 +1134,16 @@ class GetVersion(Query[Version]):
     """A version; `gone` if it was deleted."""
 
     right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    version_id: UUID
+
+
+class GetVersionManifest(Query[VersionManifest]):
+    """Where a version stands; `not_ready` before it is done, `gone` if it was deleted."""
+
+    right = Permission.EXPORT
+    callers = frozenset({"exports"})
 
     project_id: UUID
     version_id: UUID

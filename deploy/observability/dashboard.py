@@ -151,7 +151,14 @@ ROWS: dict[str, tuple[Panel, ...]] = {
                 "sum(rate(labelyard_archive_bytes_copied_total[5m]))": "copied by the store",
             },
         ),
-        Panel("Files kept", "bytes", {"sum by (kind) (labelyard_exports_storage_bytes)": "{{kind}}"}),
+        Panel(
+            "Files kept",
+            "bytes",
+            {
+                "sum by (kind) (labelyard_exports_storage_bytes)": "{{kind}}",
+                "sum(labelyard_versions_storage_bytes)": "versions",
+            },
+        ),
         Panel("Parts done", "ops", {rate("labelyard_export_parts_total", "step"): "{{step}}"}),
         Panel("Age of the oldest part", "s", {"max(labelyard_exports_oldest_part_seconds)": "oldest"}),
         Panel(

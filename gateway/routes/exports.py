@@ -43,12 +43,13 @@ def list_exports(project_id: UUID, query: ExportsQuery) -> ExportPage:
     location="/projects/{project_id}/exports/{id}",
 )
 def create_export(asker: Asker, project_id: UUID, body: ExportBody, key: str) -> Export:
-    """Ask for an export."""
+    """Ask for an export, of labels as they are now or of a version."""
     command = CreateExport(
         project_id=project_id,
         name=body.name,
         format=body.format,
         filter=body.filter,
+        version_id=body.version_id,
         options=body.options,
         actor=asker.user_id,
         idempotency_key=key,
@@ -83,7 +84,7 @@ def cancel_export(project_id: UUID, export_id: UUID, key: str) -> Export:
     location="/projects/{project_id}/exports/{id}",
 )
 def repeat_export(asker: Asker, project_id: UUID, export_id: UUID, key: str) -> Export:
-    """Ask for another export as this one was asked for, of the labels as they are now."""
+    """Ask for another export as this one was asked for: of the labels as they are now, or of the same version."""
     command = RepeatExport(project_id=project_id, export_id=export_id, actor=asker.user_id, idempotency_key=key)
     return gateway().calls(command)
 

@@ -28,7 +28,8 @@ quotas.attach(Base.metadata)
 
 
 class ExportRow(Base):
-    """An export, running or ended. Its snapshot has the same id. A deleted one stays as a tombstone.
+    """An export, running or ended. Its snapshot, unless it is of a version, has the same id. A deleted one stays as a
+    tombstone.
 
     `attempt` is the fencing token of its assembly: who assembles raises it, writes a file that carries it in its key,
     and ends the export only if it still stands.
@@ -46,6 +47,8 @@ class ExportRow(Base):
     filter: Mapped[dict[str, Any]]  # contracts.rpc.labels.LabelFilter
     options: Mapped[dict[str, Any]] = mapped_column(server_default=sa.text("'{}'"))  # contracts' ExportOptions
     report: Mapped[dict[str, Any] | None]  # contracts' ExportReport
+    version_id: Mapped[UUID | None]  # the version that it is of, whose snapshot is not its own
+    version_name: Mapped[str | None]
     state: Mapped[str]
     manifest: Mapped[str | None]  # key of its snapshot's manifest
     attempt: Mapped[int] = mapped_column(server_default=sa.text("0"))

@@ -42,6 +42,7 @@ from contracts.rpc.labels import (
     GetStorageQuota,
     GetTask,
     GetVersion,
+    GetVersionManifest,
     GroupLabels,
     HistoryPage,
     Import,
@@ -100,6 +101,7 @@ from contracts.rpc.labels import (
     UnlockLabel,
     Upload,
     Version,
+    VersionManifest,
     VersionPage,
 )
 from contracts.snapshots import ImageCounts
@@ -291,6 +293,10 @@ class Labels(Service):
     @rpc
     def get_version(self, session: Session, request: GetVersion) -> Version:
         return versions.get_version(session, request.project_id, request.version_id)
+
+    @rpc
+    def get_version_manifest(self, session: Session, request: GetVersionManifest) -> VersionManifest:
+        return versions.get_manifest(session, request.project_id, request.version_id)
 
     @rpc
     def change_version(self, session: Session, request: ChangeVersion) -> Version:

@@ -1,8 +1,8 @@
 """Use cases of the exports service.
 
-An export is a row and then events: labels writes its snapshot (SnapshotRequested, SnapshotCompleted), export workers
-write the file from that (ExportReady, PartReady: handlers/parts.py, workers/export.py), and what is needed no longer is
-cleared away (ExportChanged, `clear_away`).
+An export is a row and then events: labels writes its snapshot (SnapshotRequested, SnapshotCompleted), unless it is of a
+version, which has one; export workers write the file from that (ExportReady, PartReady: handlers/parts.py,
+workers/export.py), and what is needed no longer is cleared away (ExportChanged, `clear_away`).
 """
 
 from collections.abc import Collection, Mapping
@@ -49,7 +49,7 @@ from contracts.rpc.exports import (
     SetExportQuota,
     ShareLink,
 )
-from contracts.rpc.labels import LabelFilter, Link, Quota
+from contracts.rpc.labels import GetVersionManifest, LabelFilter, Link, Quota
 from contracts.rpc.projects import GetProject
 from formats.writers import WRITERS
 from services.exports import domain
@@ -83,10 +83,15 @@ DEADLINE = 2.0
 
 
 def create_export(session: Session, owners: Owners, request: CreateExport) -> Export:
-    """Ask for an export; Problem `not_found` where the project is known to be deleted, `quota_exceeded`."""
+    """Ask for an export; Problem `not_found` where the project is known to be deleted, `quota_exceeded`, and why there
+    is none of that version."""
     copy = session.get(ProjectCopy, request.project_id)
     if copy is not None and copy.deleted:
         require_project(session, owners, request.project_id)  # it may just have been restored
+    frozen = None
+    if request.version_id is not None:
+        question = GetVersionManifest(project_id=request.project_id, version_id=request.version_id)
+        frozen = owners.call(question, DEADLINE)
     if (limit := quotas.hold(session, request.project_id, settings().quota_exports)) is not None:
         quotas.refuse_beyond(limit, _kept(session, request.project_id), 1, "exports")
     now = datetime.now(UTC)
@@ -108,11 +113,12 @@ def create_export(session: Session, owners: Owners, request: CreateExport) -> Ex
         created_at=now,
     )
     session.add(row)
-    outbox.add(
-        session,
-        snapshot_request(row),
-        changed(row),
-    )
+    if frozen is None:
+        outbox.add(session, snapshot_request(row), changed(row))
+    else:
+        row.version_id, row.version_name = request.version_id, frozen.name
+        _stands(session, row, frozen.manifest, frozen.labels, frozen.objects)
+        outbox.add(session, changed(row))
     return _told(session, row)[0]
 
 
@@ -177,6 +183,7 @@ def repeat_export(session: Session, owners: Owners, request: RepeatExport) -> Ex
         name=row.name,
         format=ExportFormat(row.format),
         filter=LabelFilter.model_validate(row.filter),
+        version_id=row.version_id,
         options=ExportOptions.model_validate(row.options),
         actor=request.actor,
     )
@@ -232,16 +239,21 @@ def snapshot_completed(session: Session, event: SnapshotCompleted) -> None:
     if row is None:
         return
     if row.state == JobState.QUEUED and row.deleted_at is None:
-        row.state = JobState.RUNNING
-        row.started_at = datetime.now(UTC)
-        row.waiting_for_worker = False
-        row.manifest = event.manifest
-        row.labels, row.objects = event.labels, event.objects
-        begin_step(row, ExportStep.FORMAT)
+        _stands(session, row, event.manifest, event.labels, event.objects)
         change(session, row)
-        outbox.add(session, ExportReady(project_id=row.project_id, export_id=row.id))
     elif row.state != JobState.RUNNING:
         outbox.add(session, changed(row))  # nobody waits for it any more: it is cleared away
+
+
+def _stands(session: Session, row: ExportRow, manifest: str, labels: int, objects: int) -> None:
+    """The labels of an export are frozen: an export worker may take the next step."""
+    row.state = JobState.RUNNING
+    row.started_at = datetime.now(UTC)
+    row.waiting_for_worker = False
+    row.manifest = manifest
+    row.labels, row.objects = labels, objects
+    begin_step(row, ExportStep.FORMAT)
+    outbox.add(session, ExportReady(project_id=row.project_id, export_id=row.id))
 
 
 def snapshot_failed(session: Session, event: SnapshotFailed) -> None:
@@ -278,7 +290,7 @@ def project_deleted(session: Session, event: ProjectDeleted) -> None:
 
 def clear_away(database: Database, event: ExportChanged | ExportReady) -> None:
     """Remove the objects that an export needs no longer: once it has ended its snapshot and the files of attempts that
-    came to nothing, and all once it is deleted."""
+    came to nothing, and all once it is deleted. A version's snapshot is the version's."""
     with database.session() as session:
         row = _find(session, event.project_id, event.export_id)
     if row is None or (row.deleted_at is None and row.state not in domain.ENDED):
@@ -563,6 +575,8 @@ def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
         waiting_for_worker=row.waiting_for_worker,
         options=ExportOptions.model_validate(row.options),
         report=None if row.report is None else ExportReport.model_validate(row.report),
+        version_id=row.version_id,
+        version_name=row.version_name,
     )
 
 

@@ -81,7 +81,7 @@ def run(database: Database, event: ExportReady, store: ObjectStore, owners: Owne
             exports.clear_away(database, event)
             return
         with _in_order():
-            manifest = _manifest(store, job.manifest)
+            manifest = _frozen(store, job)
             if not _planned(database, store, job, manifest):
                 _finish(database, store, job, manifest)
     except Problem as problem:
@@ -263,7 +263,7 @@ def work(database: Database, event: PartReady, store: ObjectStore) -> None:
 
 
 def _work(database: Database, store: ObjectStore, job: Job, event: PartReady) -> None:
-    manifest = _manifest(store, job.manifest)
+    manifest = _frozen(store, job)
     key = _part_key(event, event.step, event.part)
     if event.step is ExportStep.SURVEY:
         survey = Survey()
@@ -291,6 +291,12 @@ def _writer(job: Job, manifest: Manifest, survey: Survey) -> Writer:
         category=None if chosen.category is None else str(chosen.category),
     )
     return WRITERS[job.format](project, options, Survey(survey.keypoints, set(manifest.ambiguous)))
+
+
+def _frozen(store: ObjectStore, job: Job) -> Manifest:
+    """What the export is made of; a version's snapshot has more than every export wants."""
+    manifest = _manifest(store, job.manifest)
+    return manifest if job.options.images else manifest.model_copy(update={"images": ()})
 
 
 @lru_cache(maxsize=2)

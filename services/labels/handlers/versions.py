@@ -23,6 +23,7 @@ from contracts.rpc.labels import (
     ListVersions,
     Selection,
     Version,
+    VersionManifest,
     VersionOf,
     VersionPage,
 )
@@ -71,6 +72,14 @@ def list_versions(session: Session, request: ListVersions) -> VersionPage:
 def get_version(session: Session, project_id: UUID, version_id: UUID) -> Version:
     """A version; Problem `not_found`, `gone`."""
     return to_version(find(session, project_id, version_id))
+
+
+def get_manifest(session: Session, project_id: UUID, version_id: UUID) -> VersionManifest:
+    """Where a version stands; Problem `not_found`, `gone`, `not_ready`."""
+    row = find(session, project_id, version_id)
+    if row.manifest is None or row.labels is None or row.objects is None:
+        raise Problem("not_ready", row.failure or f"The version {row.name!r} is {row.state}.", state=row.state)
+    return VersionManifest(name=row.name, manifest=row.manifest, labels=row.labels, objects=row.objects)
 
 
 def change_version(session: Session, request: ChangeVersion) -> Version:
