@@ -48,7 +48,9 @@ class Database:
                 "connect_timeout": 5,
                 # A deadline in the caller does not stop a statement: the server must (field notes, psycopg).
                 "options": f"-c statement_timeout={milliseconds} -c lock_timeout={milliseconds} "
-                f"-c idle_in_transaction_session_timeout={4 * milliseconds} -c timezone=UTC",
+                f"-c idle_in_transaction_session_timeout={4 * milliseconds} -c timezone=UTC "
+                # What is asked often is prepared; a plan for any value would read a million rows for a rare one.
+                "-c plan_cache_mode=force_custom_plan",
             },
         )
         _ping_what_has_rested(self.engine)

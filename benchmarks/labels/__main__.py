@@ -30,6 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints; never judges."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.labels", description=__doc__)
     parser.add_argument("--labels", type=int, default=LABELS, help="of the project (default: %(default)s)")
+    parser.add_argument(
+        "--times", type=int, default=1, help="copy what was imported, until there is so many times that"
+    )
     parser.add_argument("--rounds", type=int, default=40, help="of all questions (default: %(default)s)")
     parser.add_argument("--plans", type=Path, metavar="FILE", help="write how PostgreSQL answers each question there")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures there too")
@@ -52,11 +55,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _measure(system: System, owner: Labelyard, folder: Path, options: argparse.Namespace) -> dict[str, Any]:
     from benchmarks.labels.beside import assign_beside_submits
-    from benchmarks.labels.making import make
+    from benchmarks.labels.making import make, multiply
     from benchmarks.labels.plans import write
 
     dsn = system.environment["LABELYARD_LABELS_DSN"]
     made = make(system, owner, folder, options.labels, _say)
+    _say("assigning beside submits")
+    bulk = assign_beside_submits(made, system.url, min(BULK, options.labels // 4))
+    _print_bulk(bulk)
+    if options.times > 1:
+        _say(f"copying until there are {options.labels * options.times:,}")
+        multiply(system, made, options.times)
     _settle(system)
     with psycopg.connect(dsn, autocommit=True) as connection:
         _say("asking")
@@ -64,22 +73,12 @@ def _measure(system: System, owner: Labelyard, folder: Path, options: argparse.N
         if options.plans:
             write(made, connection, options.plans)
         sizes = _table_sizes(connection)
-    _say("assigning beside submits")
-    bulk = assign_beside_submits(made, system.url, min(BULK, options.labels // 4))
     return {
-        "labels": options.labels,
+        "labels": options.labels * options.times,
         "import": made.imported,
         "tasks": made.tasks,
         "questions": answers,
-        "bulk": {
-            "labels": bulk["labels"],
-            "seconds": bulk["seconds"],
-            **{
-                f"{when} p{percent}": percentile(bulk[when], percent)
-                for when in ("quiet", "beside")
-                for percent in (50, 95)
-            },
-        },
+        "bulk": bulk,
         "sizes": sizes,
     }
 
@@ -151,12 +150,13 @@ def _print(facts: Mapping[str, str], figures: Mapping[str, Any]) -> None:
         cells = [value if isinstance(value, str | int) else f"{value:.1f}" for value in row.values()]
         table.add_row(*map(str, cells), f"{row['gateway p50'] / row['database p50']:.1f}")
     console.print(table)
-    bulk = figures["bulk"]
-    console.print(
-        f"{bulk['labels']:,} labels assigned in {bulk['seconds']:.1f} s; submitting one, milliseconds: ", end=""
-    )
-    console.print(", ".join(f"{name} {value:.1f}" for name, value in bulk.items() if " " in name))
+    _print_bulk(figures["bulk"])
     console.print("MiB: " + ", ".join(f"{name} {size:.0f}" for name, size in figures["sizes"].items()))
+
+
+def _print_bulk(bulk: Mapping[str, Any]) -> None:
+    console.print(f"{bulk['labels']:,} labels assigned in {bulk['seconds']:.1f} s; submitting one, ms: ", end="")
+    console.print(", ".join(f"{name} {value:.1f}" for name, value in bulk.items() if " " in name))
 
 
 def _say(step: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.labels.making import Made, await_task
+from benchmarks.measuring import percentile
 from client import Labelyard
 from client.types import Selection
 
@@ -16,7 +17,7 @@ QUIET = 200
 def assign_beside_submits(made: Made, url: str, count: int) -> dict[str, Any]:
     """Has the `count` oldest labels in progress assigned, while the newest are submitted one by one.
 
-    Seconds of the task, and milliseconds of each submit before and beside it.
+    Seconds of the task, and percentiles of the milliseconds of a submit before it and beside it.
     """
     newest = _newest(made)
     quiet = [_submit(made.owner, made.project, next(newest)) for _ in range(QUIET)]
@@ -30,11 +31,20 @@ def assign_beside_submits(made: Made, url: str, count: int) -> dict[str, Any]:
     seconds = time.perf_counter() - started
     over.set()
     thread.join()
-    return {"labels": task["total"], "seconds": seconds, "quiet": quiet, "beside": beside}
+    submits = {"quiet": quiet, "beside": beside}
+    return {
+        "labels": task["total"],
+        "seconds": seconds,
+        **{
+            f"{when} p{percent}": percentile(values, percent)
+            for when, values in submits.items()
+            for percent in (50, 95)
+        },
+    }
 
 
 def _newest(made: Made) -> Iterator[str]:
-    for label in made.owner.labels(made.project, status="in_progress", sort="-created_at", limit=200):
+    for label in made.owner.labels(made.project, status="in_progress", sort="-created_at"):
         yield label["id"]
 
 

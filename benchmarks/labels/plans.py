@@ -30,7 +30,8 @@ def write(made: Made, connection: psycopg.Connection, file: Path) -> None:
 
 
 def _short(line: str) -> str:
-    """A line of a plan without ids and casts, which are of no interest."""
+    """A line of a plan without ids and casts, which are of no interest, and without moments."""
     line = re.sub(r"'\{?([0-9a-f]{8}-[0-9a-f-]{27},?)+\}?'", "'…'", line)
-    line = re.sub(r"::(uuid\[\]|uuid|text\[\]|text)", "", line)
+    line = re.sub(r"'[0-9-]{10} [0-9:.+]+'", "'…'", line)
+    line = re.sub(r"::(timestamp with time zone|uuid\[\]|uuid|text\[\]|text)", "", line)
     return line if len(line) <= 160 else line[:159] + "…"

@@ -159,7 +159,7 @@ def _run(name: str, service: str, *options: str) -> None:
     password = str(conninfo_to_dict(_address(service)).get("password", ""))
     where = f"--dbname={make_conninfo(_address(service), password=None)}"
     done = subprocess.run(  # noqa: S603  # our own words
-        [program(name), "--no-owner", "--no-acl", where, *options],
+        [program(name), "--no-owner", "--no-acl", "--no-comments", where, *options],
         check=False,
         env=os.environ | {"PGPASSWORD": password, "PGCONNECT_TIMEOUT": "10"},
         stdin=subprocess.DEVNULL,

@@ -34,6 +34,9 @@ attach(Base.metadata)
 uploads.attach(Base.metadata)
 quotas.attach(Base.metadata)
 
+NEVER = sa.literal_column("'-infinity'::timestamptz", sa.DateTime(timezone=True))
+"""When something happened that did not yet: before everything else, so that lists and indexes have a place for it."""
+
 Key = sa.Text(collation="C")
 """Text that is listed in the order of its bytes, whatever the database's locale: cursors depend on it."""
 
@@ -82,6 +85,8 @@ class Asset(Base):
         sa.UniqueConstraint("dataset_id", "data_key", name="assets_data_key"),
         # the sweep of abandoned uploads
         sa.Index("assets_expected", "updated_at", postgresql_where=sa.text("state = 'registered'")),
+        # search in the data keys of labels: here they never change, and an index of their parts is dear to change
+        sa.Index("assets_search", "data_key", postgresql_using="gin", postgresql_ops={"data_key": "gin_trgm_ops"}),
     )
 
 
@@ -134,7 +139,20 @@ class Label(Base):
         sa.Index("labels_assignee", "project_id", "assignee", "id"),
         sa.Index("labels_segment", "project_id", "status", "review", "id"),
         sa.Index("labels_data_key", "project_id", "dataset_id", "data_key"),
-        sa.Index("labels_updated", "project_id", "updated_at"),
+        # a list for each sort; docs/decisions/indexes-of-labels.md tells what each index is for, and costs
+        sa.Index("labels_by_updated", "project_id", "updated_at", "id"),
+        sa.Index("labels_by_submitted", "project_id", sa.func.coalesce(sa.column("submitted_at"), NEVER), "id"),
+        sa.Index("labels_by_reviewed", "project_id", sa.func.coalesce(sa.column("reviewed_at"), NEVER), "id"),
+        sa.Index("labels_by_data_key", "project_id", "data_key", "id"),
+        sa.Index("labels_by_round", "project_id", "round", "id"),
+        sa.Index("labels_by_objects", "project_id", "object_count", "id"),
+        sa.Index("labels_by_open_issues", "project_id", "open_issues", "id"),
+        sa.Index("labels_dataset", "project_id", "dataset", "id"),
+        sa.Index("labels_reviewer", "project_id", "reviewer", "id", postgresql_where=sa.text("reviewer IS NOT NULL")),
+        # ids of tags, classes, categories and options are of one project each
+        sa.Index("labels_found", "tags", "class_ids", "answers", postgresql_using="gin"),
+        # groups are counted from this alone
+        sa.Index("labels_groups", "project_id", "status", "review", "assignee", "reviewer", "round", "dataset"),
         sa.Index("labels_open_issues", "project_id", "id", postgresql_where=sa.text("open_issues > 0")),
         sa.Index(
             "labels_pool",

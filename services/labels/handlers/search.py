@@ -30,10 +30,7 @@ from contracts.rpc.labels import (
 from services.labels.handlers import saved_filters
 from services.labels.handlers.labels import to_label
 from services.labels.handlers.selection import selected
-from services.labels.models import Label
-
-_NEVER: Final = sa.literal_column("'-infinity'::timestamptz", sa.DateTime(timezone=True))
-"""When something happened that did not yet: before everything else, so that a page can go on behind it."""
+from services.labels.models import NEVER, Label
 
 
 @dataclass(frozen=True)
@@ -46,11 +43,11 @@ class _Sort:
 
 
 def _moment(text: str) -> Any:
-    return datetime.fromisoformat(text) if text else _NEVER
+    return datetime.fromisoformat(text) if text else NEVER
 
 
 def _whether(name: str) -> _Sort:
-    return _Sort(sa.func.coalesce(getattr(Label, name), _NEVER), lambda label: getattr(label, name) or "", _moment)
+    return _Sort(sa.func.coalesce(getattr(Label, name), NEVER), lambda label: getattr(label, name) or "", _moment)
 
 
 _SORTS: Final[Mapping[str, _Sort]] = {

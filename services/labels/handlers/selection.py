@@ -5,7 +5,8 @@ Every condition is true or false of a label, never null: what is null must not c
 
 import functools
 import operator
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -34,7 +35,7 @@ from contracts.filters import (
     TextListFilter,
 )
 from contracts.rpc.labels import LabelFilter, Viewer
-from services.labels.models import Label, ProjectCopy
+from services.labels.models import NEVER, Asset, Label, ProjectCopy
 
 _Condition = sa.ColumnElement[bool]
 
@@ -81,7 +82,26 @@ def selected(project_id: UUID, chosen: LabelFilter, viewer: Viewer) -> list[_Con
         conditions.append(Label.class_ids.overlap(_classes_of(project_id, chosen.annotation_type)))
     if chosen.where is not None:
         conditions.append(_node(project_id, chosen.where))
+    conditions += map(_among_assets, _searched(chosen))
     return conditions
+
+
+def _searched(chosen: LabelFilter) -> Iterator[TextFilter]:
+    """Conditions on parts of the data key that hold of every label that is chosen."""
+    if chosen.data_key:
+        yield TextFilter(field="data_key", op="contains", value=chosen.data_key)
+    nodes = [] if chosen.where is None else [chosen.where]
+    while nodes:
+        node = nodes.pop()
+        if isinstance(node, AndFilter):
+            nodes += node.nodes
+        elif isinstance(node, TextFilter) and node.field == "data_key" and node.op in ("contains", "ends", "like"):
+            yield node
+
+
+def _among_assets(node: TextFilter) -> _Condition:
+    """The same of the label's asset: that says nothing new, but there parts of data keys are in an index."""
+    return Label.asset_id.in_(sa.select(Asset.id).where(_PATTERNS[node.op](Asset.data_key, node.value)))
 
 
 def _node(project_id: UUID, node: Node) -> _Condition:
@@ -122,8 +142,21 @@ def _number(node: NumberFilter) -> _Condition:
 
 
 def _moment(node: MomentFilter) -> _Condition:
-    compare = operator.ge if node.op == "since" else operator.lt
-    return _known(_COLUMNS[node.field], lambda column: compare(column, node.value))
+    return (_since if node.op == "since" else _until)(_COLUMNS[node.field], node.value)
+
+
+def _since(column: Any, value: datetime) -> _Condition:
+    return _moment_of(column) >= value
+
+
+def _until(column: Any, value: datetime) -> _Condition:
+    return _known(column, lambda column: _moment_of(column) < value)
+
+
+def _moment_of(column: Any) -> sa.ColumnElement[datetime]:
+    """As it stands in its index."""
+    moment: sa.ColumnElement[datetime] = sa.func.coalesce(column, NEVER) if column.nullable else column
+    return moment
 
 
 def _answered(node: AnsweredFilter) -> _Condition:
@@ -137,19 +170,7 @@ def _tagged(wanted: bool) -> _Condition:
 
 
 def _text(node: TextFilter) -> _Condition:
-    column = _COLUMNS[node.field]
-    found: _Condition
-    match node.op:
-        case "eq" | "ne":
-            found = _COMPARED[node.op](column, node.value)
-        case "contains":
-            found = column.contains(node.value, autoescape=True)
-        case "starts":
-            found = column.startswith(node.value, autoescape=True)
-        case "ends":
-            found = column.endswith(node.value, autoescape=True)
-        case "like":
-            found = column.like(_pattern(node.value), escape="/")
+    found: _Condition = (_PATTERNS.get(node.op) or _COMPARED[node.op])(_COLUMNS[node.field], node.value)
     return found
 
 
@@ -157,6 +178,14 @@ def _pattern(wildcards: str) -> str:
     """SQL's LIKE pattern, with `/` as its escape, for text in which * and ? are wildcards."""
     spoken = {"*": "%", "?": "_", "%": "/%", "_": "/_", "/": "//"}
     return "".join(spoken.get(each, each) for each in wildcards)
+
+
+_PATTERNS: Final[Mapping[str, Callable[[Any, str], _Condition]]] = {
+    "contains": lambda column, text: column.contains(text, autoescape=True),
+    "starts": lambda column, text: column.startswith(text, autoescape=True),
+    "ends": lambda column, text: column.endswith(text, autoescape=True),
+    "like": lambda column, text: column.like(_pattern(text), escape="/"),
+}
 
 
 def _tags(node: TagsFilter) -> _Condition:
@@ -252,7 +281,7 @@ _FLAT: Final[Mapping[str, Callable[[Any], _Condition]]] = {
     **{
         f"{name}_{op}": functools.partial(compare, _COLUMNS[f"{name}_at"])
         for name in ("created", "updated", "submitted", "reviewed")
-        for op, compare in (("since", operator.ge), ("until", operator.lt))
+        for op, compare in (("since", _since), ("until", _until))
     },
 }
 """The fields of a LabelFilter, but for those that need to know the project."""

@@ -9,14 +9,15 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.orm import Session
 
 from chassis.database import Database
 from chassis.ids import new_id
 from contracts.body import ObjectClass, Specification
-from contracts.enums import SEGMENTS, AnnotationType
+from contracts.enums import SEGMENTS, AnnotationType, AssetState
 from contracts.rpc.labels import LabelFilter, Viewer
 from services.labels.handlers.selection import selected
-from services.labels.models import Issue, Label, ProjectCopy
+from services.labels.models import Asset, Dataset, Issue, Label, ProjectCopy
 
 BEGINNING = datetime(2026, 11, 1, tzinfo=UTC)
 PEOPLE = [new_id() for _ in range(3)]
@@ -60,9 +61,10 @@ def filled_shelf(database: Database) -> Iterator[Shelf]:
         for number in range(120):
             label = any_label(chance, number)
             labels[label["id"]] = label
+            asset_id = _asset(session, label["data_key"])
             for project in (project_id, new_id()):
                 known = {name: value for name, value in label.items() if name != "resolved_issues"}
-                more = {"asset_id": new_id(), "dataset_id": new_id(), "width": 10, "height": 10, "version": 1}
+                more = {"asset_id": asset_id, "dataset_id": new_id(), "width": 10, "height": 10, "version": 1}
                 session.add(Label(project_id=project, **known, **more))
                 session.flush()
                 for _ in range(label["resolved_issues"]):
@@ -78,6 +80,27 @@ def filled_shelf(database: Database) -> Iterator[Shelf]:
                         )
                     )
     yield Shelf(database, project_id, labels)
+
+
+def _asset(session: Session, data_key: str) -> UUID:
+    """A stored asset, in a dataset of its own."""
+    dataset = Dataset(id=new_id(), name=f"of {new_id()}", created_at=BEGINNING)
+    session.add(dataset)
+    session.flush()
+    asset = Asset(
+        id=new_id(),
+        dataset_id=dataset.id,
+        data_key=data_key,
+        state=AssetState.STORED,
+        version=2,
+        announced_size=1,
+        upload_id=new_id(),
+        size=1,
+        created_at=BEGINNING,
+        updated_at=BEGINNING,
+    )
+    session.add(asset)
+    return asset.id
 
 
 def any_label(chance: random.Random, number: int) -> dict[str, Any]:

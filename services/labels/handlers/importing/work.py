@@ -293,7 +293,7 @@ class _Work:
                 done.lines += lines[label.id]
                 done.bodies += [(label, bodies[label.id])] if label.id in bodies else []
                 report.labels += 1
-                report.objects += fresh[asset_id].counts
+                report.objects.update(fresh[asset_id].counts)
         return done
 
     def _new(self, asset: ExaminedAsset, now: datetime) -> NewLabel:
@@ -366,7 +366,8 @@ class _Work:
             if label is not None:
                 was = old.get(label.id, {})
                 categories = item.answers or Categories.model_validate(was.get("categories", {}))
-                body = changes.Stored.of(Body(objects=list(item.objects), categories=categories))
+                # of parts that are checked already
+                body = changes.Stored.of(Body.model_construct(objects=list(item.objects), categories=categories))
                 same, working = body.digest == label.body_digest, label.status == Status.IN_PROGRESS
                 if not same and not working:
                     detail = f"the label of {label.data_key!r} is {label.status}/{label.review}"
@@ -378,7 +379,7 @@ class _Work:
                 if not same or moved != stands:
                     found.append({"label": label, "moved": moved, "body": None if same else body, "old": was})
             report.labels += 1
-            report.objects += item.counts
+            report.objects.update(item.counts)
         return found
 
     def _advance(self, session: Session | None = None, **values: Any) -> None:
