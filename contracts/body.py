@@ -197,7 +197,7 @@ class LabeledObject(Strict):
         form = COORDS.get(self.annotation_type)
         if form is None:
             raise ValueError("an image category is not an object: answer it under categories")
-        form.model_validate(self.annotation.coord)
+        form.model_validate(self.annotation.coord, strict=True)  # text is no number
         return self
 
 

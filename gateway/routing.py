@@ -11,6 +11,7 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -19,6 +20,7 @@ from uuid import UUID
 from flask import Response, request
 from pydantic import BaseModel, ValidationError
 from pydantic_core import from_json
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from chassis.ids import new_id
 from contracts.errors import Problem
@@ -31,6 +33,9 @@ PREFIX = "/api/v1"
 
 KIB = 1024
 MIB = 1024 * KIB
+
+LINGERING = 4 * MIB
+"""What is taken in of a body beyond what it may have."""
 
 
 class Access(StrEnum):
@@ -134,8 +139,13 @@ class Route:
     def _read_body(self, model: type[BaseModel]) -> BaseModel:
         # One byte more than allowed is let through: werkzeug silently cuts a chunked body off at its limit.
         request.max_content_length = self.max_body + 1
-        raw = request.get_data(cache=False)
-        if len(raw) > self.max_body:
+        try:
+            raw = request.get_data(cache=False)
+            too_large = len(raw) > self.max_body
+        except RequestEntityTooLarge:
+            too_large = True
+        if too_large:
+            _linger()
             raise Problem("too_large", f"The body may have {self.max_body:,} bytes.")
         if raw and not request.is_json:
             raise Problem("unsupported_media_type")
@@ -258,6 +268,14 @@ def _demand(version: Any) -> Literal["required", "optional"] | None:
     if version is None:
         return None
     return "required" if version is int else "optional"
+
+
+def _linger() -> None:
+    """Take in some of what is left of a body that is too large: whoever is cut off while sending does not hear why."""
+    left, source = LINGERING, request.environ["wsgi.input"]
+    with suppress(OSError):
+        while left > 0 and (block := source.read(min(left, 64 * KIB))):
+            left -= len(block)
 
 
 def _refuse_repeated(members: list[tuple[str, Any]]) -> None:

@@ -86,6 +86,7 @@ def _everything(system: System, admin: Person) -> dict[str, str]:
     }
 
 
+@pytest.mark.timeout(1200)  # thousands of questions: on a busy machine more than what holds for every test
 def test_an_admin_by_a_token(system: System, admin: Person, ground: Path, tmp_path: Path) -> None:
     token = new_token(system, admin).api.headers["Authorization"]
     others, these = (

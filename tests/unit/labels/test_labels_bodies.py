@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
+from pydantic import ValidationError
 
 from contracts.body import (
     Annotation,
@@ -157,3 +158,18 @@ def test_an_object_does_not_become_one_of_a_removed_class() -> None:
     old = shape(CAT)
     with pytest.raises(Problem, match="unknown_class"):
         checked_body(Body(objects=[shape(GONE, object_id=old.id)]), SPECIFICATION, 10, 10, Body(objects=[old]))
+
+
+@pytest.mark.parametrize(
+    ("kind", "coord"),
+    [
+        (AnnotationType.BOX, {"x": "1", "y": 1, "width": 5, "height": 5}),
+        (AnnotationType.BOX, {"x": True, "y": 1, "width": 5, "height": 5}),
+        (AnnotationType.BOX, {"x": 1, "y": 1, "width": 5, "height": 5, "depth": 5}),
+        (AnnotationType.POLYLINE, {"points": [[{"x": 1, "y": 1}, {"x": 2, "y": "2"}]]}),
+        (AnnotationType.KEYPOINT, {"points": [{"name": "a", "x": 1, "y": 1, "state": {"visible": "yes"}}]}),
+    ],
+)
+def test_coordinates_are_numbers_of_their_form(kind: AnnotationType, coord: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        LabeledObject(id=uuid4(), class_id=CAT.id, annotation_type=kind, annotation=Annotation(coord=coord))
