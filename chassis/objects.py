@@ -38,11 +38,17 @@ COPIED = 256 * 1024 * 1024
 MANY = 4000
 """Parts that are sent of an object at most, about: S3 takes 10,000, and what stands between copies is a part, too."""
 
+NO_ROOM = "The object store has no room for it."
+"""What people are told who asked for something that was to be stored."""
+
 COPIES = 4
 """Parts of one object that are on their way at once."""
 
 CHUNK = 1024 * 1024
 """Bytes that are read at once."""
+
+_FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientCapacity"})
+"""What stores answer that have no room. JuiceFS says it in words, and of a part that its object is missing."""
 
 ERRORS: tuple[type[Exception], ...] = (MinioException, urllib3.exceptions.HTTPError, OSError)
 """What an operation raises when the store, or the way to it, is not in order."""
@@ -54,6 +60,10 @@ class Readable(Protocol):
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes; none at the end."""
         ...
+
+
+class Full(OSError):
+    """The store has no room for an object; its argument is the key."""
 
 
 class Damaged(Exception):
@@ -168,15 +178,17 @@ class ObjectStore:
         """Store `data` under `key`, whole or not at all; its etag. In one request: an upload in parts could be left."""
         whole = max(len(data), LEAST)
         stream = io.BytesIO(data)
-        result = self._client.put_object(
-            self.bucket, key, stream, len(data), content_type=content_type, part_size=whole
-        )
+        with _storing(key):
+            result = self._client.put_object(
+                self.bucket, key, stream, len(data), content_type=content_type, part_size=whole
+            )
         return result.etag or ""
 
     def put_stream(self, key: str, stream: Readable, content_type: str = "application/octet-stream") -> None:
         """Store what `stream` yields until its end, a part of PART bytes in memory at a time."""
         source: BinaryIO = stream  # type: ignore[assignment]  # the SDK only reads
-        self._client.put_object(self.bucket, key, source, length=-1, part_size=PART, content_type=content_type)
+        with _storing(key):
+            self._client.put_object(self.bucket, key, source, length=-1, part_size=PART, content_type=content_type)
 
     def compose(
         self,
@@ -191,7 +203,7 @@ class ObjectStore:
         The store copies ranges itself, but for those below 5 MiB and the first 5 MiB of one that stands behind less
         than that: no part but an upload's last may be smaller. Whole or not at all; what it was under `key` before
         stays until then. `expected`: its size in bytes, if it is known and so large that the parts must be.
-        KeyError where an object is missing, Changed where it is another, Damaged where its `crc32` is.
+        KeyError where an object is missing, Changed where it is another, Damaged where its `crc32` is, Full.
         A `journal` that remembers parts lets who is given the same pieces again go on where this one stopped.
         """
         # small parts are little memory; who goes on must make the parts that were made before, by an older version, too
@@ -353,7 +365,7 @@ def parts(
 
 
 def through(pieces: Iterable[bytes | Range], expected: int = 0) -> int:
-    """Bytes of `pieces` that come through a process which composes them, and are not copied by the store."""
+    """Bytes of `pieces` that come through a process which composes them, resumably, and are not copied by the store."""
     sent = (part for part in parts(pieces, *_bounds(expected)) if _copied(part) is None)
     return sum(map(_length, chain.from_iterable(sent)))
 
@@ -416,7 +428,8 @@ class _Composition:
             through = sum(each.through for each in stored)
             sent = [Part(number, each.etag) for number, each in enumerate(stored, 1)]
             assert self._upload is not None
-            done = self._client._complete_multipart_upload(self._store.bucket, self._key, self._upload, sent)
+            with _storing(self._key):
+                done = self._client._complete_multipart_upload(self._store.bucket, self._key, self._upload, sent)
             etag = done.etag or ""
             self._journal.ended(self._key, self._upload)
         self._threads.shutdown()
@@ -434,7 +447,8 @@ class _Composition:
 
     def _begin(self) -> None:
         headers: Any = {"Content-Type": self._content_type}
-        self._upload = self._client._create_multipart_upload(self._store.bucket, self._key, headers)
+        with _storing(self._key):
+            self._upload = self._client._create_multipart_upload(self._store.bucket, self._key, headers)
         self._journal.began(self._key, self._upload)
 
     def _read(self, pieces: list[bytes | Range]) -> bytes | bytearray:
@@ -474,7 +488,8 @@ class _Composition:
         else:
             data = self._read(part)
             sent: Any = data  # the SDK hashes and sends it, whichever it is
-            etag = self._client._upload_part(self._store.bucket, self._key, sent, None, self._upload, number)
+            with _storing(self._key, "NoSuchKey"):
+                etag = self._client._upload_part(self._store.bucket, self._key, sent, None, self._upload, number)
             stored = Stored(etag, len(data))
         self._journal.stored(self._key, self._upload, number, stored)
         return stored
@@ -487,8 +502,13 @@ class _Composition:
         }
         if piece.etag:
             headers["x-amz-copy-source-if-match"] = piece.etag
-        with _translated(piece.key):
-            etag, _ = self._client._upload_part_copy(self._store.bucket, self._key, self._upload, number, headers)
+        try:
+            with _translated(piece.key), _storing(self._key):
+                etag, _ = self._client._upload_part_copy(self._store.bucket, self._key, self._upload, number, headers)
+        except KeyError as error:
+            if self._store.size(piece.key) is None:
+                raise
+            raise Full(self._key) from error
         return etag
 
 
@@ -504,13 +524,27 @@ def _translated(key: str) -> Iterator[None]:
         raise
 
 
+@contextmanager
+def _storing(key: str, *codes: str) -> Iterator[None]:
+    """Full where the store has no room for `key`; `codes` say so, too."""
+    try:
+        yield
+    except S3Error as error:
+        if error.code in {*_FULL, *codes} or "no space left" in (error.message or ""):
+            raise Full(key) from error
+        raise
+
+
 def _client(endpoint: str, access_key: str, secret_key: str, region: str) -> Minio:
     address = urlsplit(endpoint)
     # The SDK's own pool waits five minutes and tries five times.
     pool = urllib3.PoolManager(
         timeout=urllib3.Timeout(connect=5, read=60),
         maxsize=16,
-        retries=urllib3.Retry(total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504]),
+        # what it answers in the end tells why
+        retries=urllib3.Retry(
+            total=3, backoff_factor=0.2, status_forcelist=[500, 502, 503, 504], raise_on_status=False
+        ),
     )
     return Minio(
         endpoint=address.netloc,

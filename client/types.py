@@ -350,6 +350,8 @@ class Export(TypedDict):
     created_at: str
     link: NotRequired[ShareLink | None]
     done: NotRequired[int]
+    selection: NotRequired[str]
+    seconds: NotRequired[float | None]
     labels_per_second: NotRequired[float | None]
     remaining_seconds: NotRequired[float | None]
     waiting_for_worker: NotRequired[bool]

@@ -3,10 +3,13 @@
 import contextlib
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
+from chassis.objects import ERRORS, ObjectStore
 from deploy.local.servers.rabbitmq import RabbitMQ
+from deploy.local.servers.s3 import S3
 from deploy.local.state import State
 from deploy.local.system import System
 
@@ -38,6 +41,40 @@ def broker_of(system: System) -> RabbitMQ:
     """The system's own message broker."""
     [broker] = [server for server in system.servers if isinstance(server, RabbitMQ)]
     return broker
+
+
+BLOCK = 4096  # JuiceFS counts whole ones
+
+
+@contextlib.contextmanager
+def full_store(system: System, store: ObjectStore, room: int = 0) -> Iterator[None]:
+    """The object store takes no more than about `room` MiB while inside, and says why."""
+    [server] = [server for server in system.servers if isinstance(server, S3)]
+    used = sum(-(-each.size // BLOCK) * BLOCK for each in store.find()) >> 20
+    probe = b"x" * ((room + 8) << 20)
+
+    def is_full() -> bool:
+        try:
+            store.put("probe", probe)
+        except ERRORS:
+            return True
+        store.delete("probe")
+        return False
+
+    server.limit(used + room + 1)
+    try:
+        _until(is_full)
+        yield
+    finally:
+        server.limit(0)
+        _until(lambda: not is_full())
+
+
+def _until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end, "the store heeds no limit"
+        time.sleep(0.3)
 
 
 @contextlib.contextmanager

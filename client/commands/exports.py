@@ -111,7 +111,7 @@ def exports(output: Output, project: str) -> None:
     for each in found:
         link = each.get("link")
         table.add_row(
-            named(each["name"], each["id"], *(f"version {of}" for of in [each.get("version_name")] if of)),
+            named(each["name"], each.get("selection", ""), each["id"]),
             each["state"],
             *("" if (count := each.get(key)) is None else f"{count:,}" for key in ("labels", "size")),
             "not shared" if link is None else f"{link['downloads']:,}",

@@ -80,6 +80,7 @@ class Export(Message):
     why there is none. `link`: the share link that stands. Of one that is under way: the `step` that it is at, how many
     labels are `done` in that of about `total`, and `waiting_for_worker` says that nobody is there to go on with it.
     `version_id`: it is of that version, which was called `version_name` then, and not of labels by a filter.
+    `selection`: that in words. `seconds`: from when it was asked for until it ended.
     """
 
     id: UUID
@@ -109,6 +110,8 @@ class Export(Message):
     report: ExportReport | None = None
     version_id: UUID | None = None
     version_name: str | None = None
+    selection: str = ""
+    seconds: float | None = None
 
 
 class ExportPage(Message):

@@ -29,7 +29,7 @@ from chassis import objects
 from chassis.database import Database
 from chassis.logs import get_logger
 from chassis.multiparts import Uploads
-from chassis.objects import Damaged, ObjectStore, Range
+from chassis.objects import NO_ROOM, Damaged, Full, ObjectStore, Range
 from contracts.errors import Problem
 from contracts.events import ArchiveChanged, ArchiveReady
 from contracts.rpc.exports import ArchiveReport
@@ -145,6 +145,8 @@ def run(database: Database, event: ArchiveReady, store: ObjectStore, turn: float
         outcome = Problem("gone", f"An object is missing: {error.args[0]}.")
     except Damaged as error:
         outcome = Problem("unsupported", f"An image is not what was uploaded, its checksum differs: {error.args[0]}.")
+    except Full:
+        outcome = Problem("too_large", NO_ROOM)
     with database.session() as session:
         if not archives.finish(session, begun, outcome):
             log.info("overtaken", archive=str(begun.project_id), attempt=begun.attempt)

@@ -26,8 +26,9 @@ from deploy.local.system import System
 from tests.e2e.support import Team, body, eventually, make_team
 from tests.faults.crew import new_seed
 from tests.faults.support import all_ready, kill, start_server
-from tests.support import temporary_system
+from tests.support import full_store, temporary_system
 
+EXPORTING = ("labels-snapshot", "export-worker")
 LABELS = 12
 BOXES = 9000  # of a label: about 2 MiB, so that a snapshot has several parts of 8 MiB
 
@@ -84,10 +85,12 @@ class Exporting:
         began = time.monotonic()
         if fault is damage_part:
             self.system.stop("export-worker")  # before anybody has read the part
+        if fault is fill_store:  # before there is anything of it; sometimes after its snapshot
+            self.system.stop(*EXPORTING[self.chance.randint(0, 1) :])
         with ThreadPoolExecutor(1) as thread:
             asked = self.team.manager.create_export(self.team.id, form=form)
             disturbing = thread.submit(fault, self, asked)
-            ended = self._ended(asked)
+            ended = self.ended(asked)
             disturbing.result()
         lasted = time.monotonic() - began
         if ended["state"] == "failed":
@@ -101,11 +104,11 @@ class Exporting:
         return f"{form}, {fault.__name__}: done in {lasted:.1f} s"
 
     def _made(self, form: ExportFormat) -> Export:
-        ended = self._ended(self.team.manager.create_export(self.team.id, form=form))
+        ended = self.ended(self.team.manager.create_export(self.team.id, form=form))
         assert ended["state"] == "done", ended
         return ended
 
-    def _ended(self, asked: Export) -> Export:
+    def ended(self, asked: Export) -> Export:
         """Asked for as people do who try again when nobody answers."""
 
         def ended() -> Export:
@@ -174,6 +177,16 @@ def damage_part(exporting: Exporting, asked: Export) -> None:
         exporting.system.start("export-worker")
 
 
+def fill_store(exporting: Exporting, asked: Export) -> None:
+    """No room in the store, or room for a part of what is to be written, until the export has ended."""
+    try:
+        with full_store(exporting.system, exporting.store, exporting.chance.choice((0, 4, 12))):
+            exporting.system.start(*EXPORTING)
+            exporting.ended(asked)
+    finally:
+        exporting.system.start(*EXPORTING)
+
+
 def _kill(exporting: Exporting, process: str, times: int) -> None:
     for _ in range(times):
         time.sleep(exporting.chance.uniform(0, 1.5))  # some moment of the export, whichever it is
@@ -187,7 +200,14 @@ def _restart(exporting: Exporting, server: str) -> None:
     all_ready(exporting.system)
 
 
-FAULTS: tuple[Fault, ...] = (kill_export_workers, kill_snapshot_worker, stop_broker, stop_store, damage_part)
+FAULTS: tuple[Fault, ...] = (
+    kill_export_workers,
+    kill_snapshot_worker,
+    stop_broker,
+    stop_store,
+    damage_part,
+    fill_store,
+)
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -123,7 +123,8 @@ def started(system: System, *command: str) -> Iterator[subprocess.Popen[bytes]]:
         error.add_note(f"{' '.join(command)} said:\n{said.decode(errors='replace')[-3000:]}")
         raise
     finally:
-        os.killpg(process.pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         reader.join(5)
 

@@ -7,6 +7,9 @@ that project, and is there again right away, as often as that takes.
 `python -m tests.faults.launch bulk LABELS worker labels.bulk`: parts of bulk tasks have so many labels, and another
 task has its turn after every part.
 
+`python -m tests.faults.launch snapshot LABELS worker labels.snapshot`: parts of snapshots have so many labels.
+`python -m tests.faults.launch term PART worker exports.export`: it is told to stop (SIGTERM) while it is at that part.
+
 The traps are put into the real code from here, so that there is nothing of them in it.
 """
 
@@ -15,6 +18,7 @@ import importlib
 import os
 import signal
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -82,6 +86,26 @@ def in_small_parts(labels: int) -> None:
     work.SLICE_SECONDS = 0.0
 
 
+def in_short_parts(labels: int) -> None:
+    """Lets exports have several parts over few labels."""
+    from services.labels.workers import snapshot
+
+    original = snapshot._in_parts
+    snapshot._in_parts = lambda found, most: original(found, min(most, labels))
+
+
+def told_to_stop_at(part: int) -> None:
+    """Has the process told to stop within a part, and go on with that when it knows."""
+    from services.exports.workers import export
+
+    def tell(*arguments: Any) -> None:
+        if arguments[-1].part == part:
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(1.5)
+
+    export._work = _after(tell, export._work)
+
+
 def _after(first: Callable[..., None], then: Callable[..., Any]) -> Callable[..., Any]:
     def both(*arguments: Any) -> Any:
         first(*arguments)
@@ -137,6 +161,10 @@ if __name__ == "__main__":
         stop_at(what)
     elif trap == "bulk":
         in_small_parts(int(what))
+    elif trap == "snapshot":
+        in_short_parts(int(what))
+    elif trap == "term":
+        told_to_stop_at(int(what))
     else:
         die_of(what, arguments[1])
     main(arguments)

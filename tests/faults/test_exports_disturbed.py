@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+from chassis.objects import NO_ROOM
 from deploy.local.system import System
 from tests.faults.crew import new_seed
 from tests.faults.exporting import (
     Exporting,
     damage_part,
+    fill_store,
     kill_export_workers,
     large_team,
     stop_store,
@@ -26,3 +28,6 @@ def test_exports_are_right_or_say_why_they_failed(system: System, tmp_path: Path
             print(exporting.suffer(form, fault))
         damaged = exporting.suffer("yolo_detect", damage_part)
         assert "failed" in damaged, damaged
+        full = exporting.suffer("coco", fill_store)
+        print(full)
+        assert f"failed ({NO_ROOM})" in full

@@ -88,6 +88,14 @@ class S3:
         if not client.bucket_exists(BUCKET):
             client.make_bucket(BUCKET)
 
+    def limit(self, mebibytes: int) -> None:
+        """Let it hold so much at most, 0: what the disk has. It heeds that some seconds later."""
+        run(
+            *(self._binary, "config", self._database, "--capacity", f"{mebibytes}M", "--yes"),
+            folder=self._folder,
+            environment=self._environment(),
+        )
+
     def _address(self) -> str:
         return f"127.0.0.1:{self._state.port('s3')}"
 

@@ -538,8 +538,12 @@ def _progress(row: ExportRow) -> dict[str, Any]:
 
 def _told(session: Session, *rows: ExportRow) -> tuple[Export, ...]:
     """These exports of one project, as answers."""
-    links = links_of(session, rows[0].project_id, [row.id for row in rows]) if rows else {}
-    return tuple(_to_export(row, links.get(row.id)) for row in rows)
+    if not rows:
+        return ()
+    links = links_of(session, rows[0].project_id, [row.id for row in rows])
+    copy = session.get(ProjectCopy, rows[0].project_id)
+    specification = Specification() if copy is None else Specification.model_validate(copy.specification)
+    return tuple(_to_export(row, links.get(row.id), specification) for row in rows)
 
 
 def links_of(session: Session, project_id: UUID, target_ids: Collection[UUID]) -> Mapping[UUID, ShareLink]:
@@ -552,13 +556,14 @@ def links_of(session: Session, project_id: UUID, target_ids: Collection[UUID]) -
     return {row.target_id: ShareLink.model_validate(row, from_attributes=True) for row in session.scalars(query)}
 
 
-def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
+def _to_export(row: ExportRow, link: ShareLink | None, specification: Specification) -> Export:
+    chosen = LabelFilter.model_validate(row.filter)
     return Export(
         id=row.id,
         project_id=row.project_id,
         name=row.name,
         format=ExportFormat(row.format),
-        filter=LabelFilter.model_validate(row.filter),
+        filter=chosen,
         state=JobState(row.state),
         labels=row.labels,
         objects=row.objects,
@@ -577,6 +582,10 @@ def _to_export(row: ExportRow, link: ShareLink | None) -> Export:
         report=None if row.report is None else ExportReport.model_validate(row.report),
         version_id=row.version_id,
         version_name=row.version_name,
+        selection=domain.in_words(chosen, specification)
+        if row.version_id is None
+        else f"the version {row.version_name}",
+        seconds=None if row.ended_at is None else round((row.ended_at - row.created_at).total_seconds(), 1),
     )
 
 

@@ -18,14 +18,13 @@ from functools import lru_cache
 from hashlib import sha256
 from zlib import crc32
 
-from minio.error import S3Error
 from prometheus_client import Counter
 
 from chassis.consumer import Subscription
 from chassis.database import Database
 from chassis.logs import get_logger
 from chassis.multiparts import Uploads
-from chassis.objects import Changed, Damaged, ObjectStore, Range
+from chassis.objects import NO_ROOM, Changed, Damaged, Full, ObjectStore, Range
 from chassis.rpc.client import RpcClient
 from chassis.settings import settings
 from contracts.enums import ExportStep
@@ -52,9 +51,6 @@ LOOKS = 8
 
 READS = 3
 """Times that a part is read which does not come as it was written; then it is damaged where it stands."""
-
-FULL = frozenset({"XMinioStorageFull", "XMinioAdminBucketQuotaExceeded", "QuotaExceeded", "InsufficientCapacity"})
-"""What stores say that have no room."""
 
 
 class _Unwanted(Exception):
@@ -339,10 +335,8 @@ def _in_order() -> Iterator[None]:
         raise Problem(
             "unsupported", f"An image is not what was uploaded, its checksum differs: {error.args[0]}."
         ) from None
-    except S3Error as error:
-        if error.code in FULL:
-            raise Problem("too_large", "The object store has no room for it.") from error
-        raise
+    except Full as error:
+        raise Problem("too_large", NO_ROOM) from error
 
 
 def _read(store: ObjectStore, part: Part) -> bytes:

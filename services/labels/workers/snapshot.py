@@ -24,7 +24,7 @@ from chassis.consumer import Subscription
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.logs import get_logger
-from chassis.objects import ObjectStore
+from chassis.objects import NO_ROOM, Full, ObjectStore
 from chassis.rpc.client import RpcClient
 from contracts.body import Specification
 from contracts.errors import Problem
@@ -89,24 +89,20 @@ def run(database: Database, event: SnapshotRequested, store: ObjectStore, owners
     except Problem as problem:
         if problem.status >= 500:
             raise  # somebody is away; the delivery is tried again
-        outcome = SnapshotFailed(
-            project_id=event.project_id,
-            snapshot_id=event.snapshot_id,
-            code=problem.code,
-            detail=problem.detail or problem.title,
-        )
+        outcome = _failed(event, problem.code, problem.detail or problem.title)
+    except Full:
+        outcome = _failed(event, "too_large", NO_ROOM)
     with database.session() as session:
         outbox.add(session, outcome)
 
 
 def give_up(session: Session, event: SnapshotRequested) -> None:
     """Tell that a snapshot will not come."""
-    outbox.add(
-        session,
-        SnapshotFailed(
-            project_id=event.project_id, snapshot_id=event.snapshot_id, code="internal", detail=failed.NOT_TRIED
-        ),
-    )
+    outbox.add(session, _failed(event, "internal", failed.NOT_TRIED))
+
+
+def _failed(event: SnapshotRequested, code: str, detail: str) -> SnapshotFailed:
+    return SnapshotFailed(project_id=event.project_id, snapshot_id=event.snapshot_id, code=code, detail=detail)
 
 
 def _standing(store: ObjectStore, key: str) -> Manifest | None:

@@ -30,7 +30,7 @@ from contracts.errors import Problem
 from contracts.events import ArchiveChanged, ArchiveReady, SnapshotCompleted, SnapshotFailed, SnapshotRequested
 from contracts.rpc.exports import Archive, FollowShareLink, ShareArchive, UpdateArchive
 from contracts.snapshots import Image, ImageCounts, ImageList, Manifest
-from services.exports import archiving
+from services.exports import archiving, gauges
 from services.exports.handlers import archives, sharing
 from services.exports.models import ArchiveRow, SupersededFile
 
@@ -530,6 +530,15 @@ def test_a_link_leads_to_the_archive_of_the_day_until_it_is_deleted(desk: Desk) 
     desk.nothing_is_left()
     desk.update()
     assert refusal(follow) == "gone"
+
+
+def test_what_a_projects_files_take_is_a_metric(desk: Desk) -> None:
+    desk.add("1.png", noise(70_000, 1))
+    report = desk.update().report
+    assert report is not None
+    with desk.database.session() as session:
+        gauges.observe(session)
+    assert gauges.storage.labels(str(desk.project_id), "archive")._value.get() == report.size > 70_000
 
 
 def test_who_was_led_to_the_archive_before_has_time(desk: Desk) -> None:

@@ -16,7 +16,7 @@ from chassis import outbox
 from chassis.database import Database
 from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
-from chassis.multiparts import Uploads, multipart_uploads
+from chassis.multiparts import LONGEST, Uploads, multipart_uploads
 from chassis.objects import ObjectStore
 from chassis.tables import outbox as outbox_table
 from contracts.body import ObjectClass, Specification
@@ -39,6 +39,7 @@ from contracts.snapshots import Image, ImageList, Manifest, Part
 from services.exports import consumers
 from services.exports.handlers import exports as handlers
 from services.exports.models import PartRow
+from services.exports.sweeping import sweep
 from services.exports.workers import export as worker
 
 TAKEN_AT = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -546,12 +547,28 @@ def test_an_upload_of_a_worker_that_died_is_aborted(desk: Desk) -> None:
         assert session.execute(sa.select(multipart_uploads)).all() == []
 
 
+def test_uploads_that_nobody_went_on_with_are_swept(desk: Desk) -> None:
+    begun = {}
+    for name in ("left behind", "under way"):
+        key = f"exports/{new_id()}/{name}"
+        begun[name] = desk.store._client._create_multipart_upload(desk.store.bucket, key, {})
+        Uploads(desk.database).began(key, begun[name])
+    ours = multipart_uploads.c.upload_id
+    with desk.database.session() as session:
+        left = ours == begun["left behind"]
+        session.execute(sa.update(multipart_uploads).where(left).values(began_at=datetime.now(UTC) - LONGEST))
+    sweep(desk.database)
+    with desk.database.session() as session:
+        assert session.scalars(sa.select(ours).where(ours.in_(begun.values()))).all() == [begun["under way"]]
+
+
 def test_once_more_is_another_export_of_the_same(desk: Desk) -> None:
     asked = desk.create(name="Weekly", filter=LabelFilter(status=(Status.SUBMITTED,)))
     request = RepeatExport(project_id=desk.project_id, export_id=asked.id, actor=UUID(int=2))
     with desk.database.session() as session:
         again = handlers.repeat_export(session, desk.projects, request)
     assert again.id != asked.id
+    assert again.selection == "submitted"
     assert (again.name, again.filter, again.created_by) == ("Weekly", asked.filter, UUID(int=2))
     assert [event.snapshot_id for event in desk.events(SnapshotRequested)] == [asked.id, again.id]
 

@@ -101,6 +101,23 @@ def test_an_address_leads_to_the_file(desk: Desk) -> None:
     assert httpx.head(desk.follow(link, looks=True).url).headers["content-length"] == str(len(FILE))
 
 
+def test_people_reach_the_store_elsewhere_than_services_do(desk: Desk, settings_environment: dict[str, str]) -> None:
+    inside = settings_environment["LABELYARD_S3_ENDPOINT"]
+    outside = inside.replace("127.0.0.1", "localhost")
+    desk.store = ObjectStore(
+        endpoint=inside,
+        public_endpoint=outside,
+        access_key=settings_environment["LABELYARD_S3_ACCESS_KEY"],
+        secret_key=settings_environment["LABELYARD_S3_SECRET_KEY"],
+        bucket=settings_environment["LABELYARD_S3_BUCKET"],
+        region=settings_environment["LABELYARD_S3_REGION"],
+    )
+    url = desk.follow(desk.share()).url
+    assert url.startswith(outside) and httpx.get(url).content == FILE
+    assert desk.store.get(exports.file_key(desk.export_id, 1)) == FILE
+    assert httpx.get(url.replace(outside, inside)).status_code == 403  # the host is signed
+
+
 def test_no_token_is_kept(desk: Desk) -> None:
     link = desk.share()
     assert len(link.token) >= 22  # 128 bits
