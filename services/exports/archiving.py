@@ -170,7 +170,8 @@ class _Making:
         if size is not None:  # who completed it did not come to say so
             through = objects.through(layout.pieces(), layout.size)
         else:
-            self._store.put_stream(key + INDEX, layout.index())
+            index = Uploads(self._database)
+            self._store.compose(key + INDEX, layout.index(), "application/octet-stream", index)
             pieces = self._while_wanted(layout)
             journal = Uploads(self._database, resumable=True)
             composed = self._store.compose(key, pieces, "application/zip", journal, layout.size)
@@ -216,10 +217,10 @@ class _Layout:
         self._rows = self._lay_out(drafts)
         self.size = self._head.end + sum(map(len, self._directory()))
 
-    def index(self) -> BinaryIO:
-        """The index, to be read from its beginning."""
+    def index(self) -> Iterator[bytes]:
+        """The index, piece by piece."""
         self._rows.seek(0)
-        return self._rows
+        yield from iter(lambda: self._rows.read(_CHUNK), b"")
 
     def pieces(self) -> Iterator[bytes | Range]:
         """The file, piece by piece."""
