@@ -125,6 +125,7 @@ def _box(class_id: str, place: int, chance: random.Random) -> dict[str, Any]:
 
 def _copy_rows(table: str, rows: Sequence[dict[str, Any]]) -> None:
     with Database.of("labels").session() as session:
+        session.execute(sa.text("SET LOCAL statement_timeout = 0"))
         driver = session.connection().connection.driver_connection
         assert isinstance(driver, psycopg.Connection)
         with driver.cursor() as cursor, cursor.copy(f"COPY {table} ({', '.join(rows[0])}) FROM STDIN".encode()) as into:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import httpx
 from rich.console import Console
 
 from benchmarks.exports.held import held
@@ -145,12 +146,15 @@ class Bench:
         with ExitStack() as stack:
             out = stack.enter_context((self.system.supervisor.logs / "held.log").open("ab"))
             pids = []
-            for _ in range(number):
-                process = subprocess.Popen(command, cwd=REPOSITORY, env=environment, stdout=out, stderr=out)
+            for each in range(number):
+                port = str(self.system.state.port(f"health held {each}"))
+                own = environment | {"LABELYARD_HEALTH_PORT": port}
+                process = subprocess.Popen(command, cwd=REPOSITORY, env=own, stdout=out, stderr=out)
                 stack.callback(process.wait)
                 stack.callback(process.kill)
                 pids.append(process.pid)
-            time.sleep(5)  # until they have begun: they have no port to be asked at
+                while not _is_ready(port):
+                    time.sleep(0.2)
             for pid in pids:
                 stack.enter_context(held(pid, share))
             yield
@@ -168,6 +172,7 @@ def _large(bench: Bench, small: str, labels: int, alone: dict[str, float] | None
     _say("measuring the bare script, and the same document as an export")
     bare, size = bench.floor(large)
     native = bench.export(large, "native")
+    _say(f"{bare:.1f} s and {native.seconds:.1f} s")
     assert 0 < (native.export["size"] or 0) - size < 100_000, "the floor did not write the same labels"
     _say("measuring COCO, with small exports beside")
     with ThreadPoolExecutor(1) as thread:
@@ -206,12 +211,20 @@ def _held(bench: Bench, labels: int, share: float) -> dict[str, Any]:
     return figures | {"ratio": ratio, "without snapshot": own[0] / own[1]}
 
 
+def _is_ready(port: str) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/readyz").is_success
+    except httpx.TransportError:
+        return False
+
+
 def _times(seconds: Sequence[float]) -> dict[str, float]:
     return {"exports": len(seconds), "p50": percentile(seconds, 50), "p95": percentile(seconds, 95)}
 
 
 def _shown(name: str, figures: dict[str, Any]) -> dict[str, Any]:
     """A section's figures, which are printed at once: a run takes long."""
+    figures = figures | {"load": os.getloadavg()[0]}
     _print({name: figures})
     return {name: figures}
 
