@@ -19,8 +19,10 @@ from .types import (
     AuditEntry,
     Body,
     CheckKind,
+    Comparison,
     CounterCheck,
     Dataset,
+    DifferingLabel,
     Duty,
     Export,
     ExportFormat,
@@ -34,6 +36,7 @@ from .types import (
     Invitation,
     InvitationState,
     Label,
+    LabelChange,
     LabelFilter,
     LabelGroup,
     LabelsAdded,
@@ -694,6 +697,24 @@ class Labelyard:
     def delete_version(self, version: Version) -> None:
         """Delete a version and what was frozen for it."""
         self.delete(f"/projects/{version['project_id']}/versions/{version['id']}")
+
+    def compare_versions(self, before: Version, after: Version) -> Comparison:
+        """Find out what differs in `after` from `before`, or what was found when they were compared before."""
+        body = {"before": before["id"], "after": after["id"]}
+        comparison: Comparison = self.post(f"/projects/{before['project_id']}/comparisons", body)
+        return comparison
+
+    def await_comparison(self, comparison: Comparison, progress: Progress = _nothing) -> Comparison:
+        """Wait until two versions are compared."""
+        while comparison["state"] in ("queued", "running"):
+            progress(comparison["done"], comparison["total"])
+            time.sleep(0.3)
+            comparison = self.get(f"/projects/{comparison['project_id']}/comparisons/{comparison['id']}")
+        return comparison
+
+    def differences(self, comparison: Comparison, change: LabelChange | None = None) -> Iterator[DifferingLabel]:
+        """The labels that differ, by their ids."""
+        return self.pages(f"/projects/{comparison['project_id']}/comparisons/{comparison['id']}/labels", change=change)
 
     # --- Exports ------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ Ids are UUIDs as text, times RFC 3339 UTC as text.
 from typing import Any, Literal, NotRequired, TypedDict
 
 Status = Literal["in_progress", "submitted", "skipped"]
+LabelChange = Literal["added", "removed", "changed"]
 Review = Literal["not_submitted", "rejected", "pending_review", "approved"]
 ProjectRole = Literal["manager", "reviewer", "labeler"]
 TeamRole = Literal["owner", "admin", "member"]
@@ -389,6 +390,46 @@ class Version(TypedDict):
     created_at: str
     failure: NotRequired[str | None]
     version: int
+
+
+class ObjectChanges(TypedDict):
+    """So many objects were added, removed and changed."""
+
+    added: int
+    removed: int
+    changed: int
+
+
+class Comparison(TypedDict):
+    """What differs in the version `after` from the version `before`: labels, and their objects, also by class id."""
+
+    id: str
+    project_id: str
+    before: str
+    after: str
+    state: JobState
+    done: int
+    total: int
+    added: int
+    removed: int
+    changed: int
+    unchanged: int
+    objects: ObjectChanges
+    by_class: dict[str, ObjectChanges]
+    failure: NotRequired[str | None]
+
+
+class DifferingLabel(TypedDict):
+    """A label that was added, removed or changed; `fields`: in what."""
+
+    label_id: str
+    dataset: str
+    data_key: str
+    change: LabelChange
+    fields: list[str]
+    objects_added: list[str]
+    objects_removed: list[str]
+    objects_changed: list[str]
 
 
 class ArchiveBuild(TypedDict):

@@ -191,6 +191,14 @@ class GroupField(StrEnum):
     REVIEWED = "reviewed"
 
 
+class LabelChange(StrEnum):
+    """How a label of one version differs from the other version's."""
+
+    ADDED = "added"
+    REMOVED = "removed"
+    CHANGED = "changed"
+
+
 class IssueState(StrEnum):
     """Whether something about a label is still to be talked about."""
 

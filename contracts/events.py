@@ -213,7 +213,8 @@ class ImportRequested(EventData):
 
 
 class TaskChanged(EventData):
-    """Long work of the labels service is now here: an import, a bulk task, or a version that is being frozen."""
+    """Long work of the labels service is now here: an import, a bulk task, a version that is being frozen, or a
+    comparison of versions."""
 
     type = "labels.task.changed.v1"
 
@@ -244,6 +245,16 @@ class VersionDue(EventData):
 
     project_id: UUID
     version_id: UUID
+
+
+class ComparisonDue(EventData):
+    """The next part of a comparison of versions is to be done; the labels worker does it."""
+
+    type = "labels.comparison.due.v1"
+    order = True
+
+    project_id: UUID
+    comparison_id: UUID
 
 
 class SnapshotRequested(EventData):

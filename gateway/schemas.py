@@ -19,6 +19,7 @@ from contracts.enums import (
     InvitationState,
     IssueState,
     JobState,
+    LabelChange,
     LabelSort,
     OnError,
     Status,
@@ -439,6 +440,17 @@ class VersionPatch(Strict):
 
     name: Name | None = None
     note: str | None = Field(default=None, max_length=VERSION_NOTE_MAX)
+
+
+class ComparisonBody(Strict):
+    """Two versions, of which `after` is looked at for what is not in `before`, or not as there."""
+
+    before: UUID
+    after: UUID
+
+
+class DifferencesQuery(PageQuery):
+    change: LabelChange | None = None
 
 
 class IssuesQuery(PageQuery):

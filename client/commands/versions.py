@@ -1,12 +1,13 @@
-"""labelyard versions create, list, delete"""
+"""labelyard versions create, list, compare, delete"""
 
 from typing import get_args
 
 import click
+from rich.console import Group as RichGroup
 
 from ..api import Labelyard
 from ..output import Output, listing, moment, named
-from ..types import LabelFilter, Review, Status, Version
+from ..types import LabelFilter, ObjectChanges, Review, Status, Version
 from . import Group, connect, the_project, the_version
 
 
@@ -68,6 +69,40 @@ def list_(output: Output, project: str) -> None:
 
 @versions.command()
 @click.argument("project")
+@click.argument("before")
+@click.argument("after")
+@click.option("--labels", "listed", is_flag=True, help="List the labels that differ, too.")
+@click.pass_obj
+def compare(output: Output, project: str, before: str, after: str, listed: bool) -> None:
+    """What differs in the version AFTER from the version BEFORE. PROJECT, BEFORE, AFTER: name or id."""
+    with connect() as api:
+        found = the_project(api, project)
+        one, other = (the_version(api, found["id"], name) for name in (before, after))
+        with output.progress("Comparing") as tell:
+            done = api.await_comparison(api.compare_versions(one, other), tell)
+        if done["state"] != "done":
+            why = done.get("failure") or "no reason was given"
+            raise click.ClickException(f"The comparison {done['state']}: {why}")
+        differing = list(api.differences(done)) if listed else None
+        specification = api.project(found["id"])["specification"]
+    classes = [*specification["object_classes"], *specification.get("removed_object_classes", [])]
+    names = {each["id"]: each["name"] for each in classes}
+    table = listing("", "Added", "Removed", "Changed", right=("Added", "Removed", "Changed"))
+    table.add_row("Labels", *(f"{count:,}" for count in (done["added"], done["removed"], done["changed"])))
+    table.add_row("Objects", *_changes(done["objects"]))
+    for class_id, counts in done["by_class"].items():
+        table.add_row(f"  {names.get(class_id, class_id)}", *_changes(counts))
+    if differing is None:
+        output.result(done, table)
+        return
+    labels = listing("Label", "Is", "In")
+    for each in differing:
+        labels.add_row(named(each["data_key"], each["label_id"]), each["change"], ", ".join(each["fields"]))
+    output.result({"comparison": done, "labels": differing}, RichGroup(table, labels))
+
+
+@versions.command()
+@click.argument("project")
 @click.argument("name", metavar="VERSION")
 @click.pass_obj
 def delete(output: Output, project: str, name: str) -> None:
@@ -76,6 +111,10 @@ def delete(output: Output, project: str, name: str) -> None:
         found = the_version(api, the_project(api, project)["id"], name)
         api.delete_version(found)
     output.result({"deleted": found["id"]}, f"{found['name']} is deleted.")
+
+
+def _changes(counts: ObjectChanges) -> tuple[str, str, str]:
+    return f"{counts['added']:,}", f"{counts['removed']:,}", f"{counts['changed']:,}"
 
 
 def _tag(api: Labelyard, project_id: str, name_or_id: str) -> str:

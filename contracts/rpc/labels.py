@@ -17,6 +17,7 @@ from contracts.enums import (
     IssueState,
     JobState,
     LabelAction,
+    LabelChange,
     LabelOrder,
     LabelSort,
     OnError,
@@ -625,6 +626,62 @@ class VersionPage(Message):
     next: str | None = None
 
 
+class ObjectChanges(Message):
+    """So many objects were added, removed and changed."""
+
+    added: int
+    removed: int
+    changed: int
+
+
+class Comparison(Message):
+    """What differs in the version `after` from the version `before`. While that is found out, `done` of `total` labels
+    of both have been looked at. Labels are counted by themselves, and the objects of those that were added, removed or
+    changed; `by_class`: by object class id, changed objects under the class that they have in `after`.
+    """
+
+    id: UUID
+    project_id: UUID
+    before: UUID
+    after: UUID
+    state: JobState
+    done: int = 0
+    total: int
+    added: int = 0
+    removed: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    objects: ObjectChanges
+    by_class: dict[str, ObjectChanges] = {}
+    created_by: UUID
+    created_at: Time
+    ended_at: Time | None = None
+    failure: str | None = None
+    version: int
+
+
+class DifferingLabel(Message):
+    """A label that was added, removed or changed. `fields`: which of a changed one differ, as an export names them.
+    Objects by their ids.
+    """
+
+    label_id: UUID
+    dataset: str
+    data_key: str
+    change: LabelChange
+    fields: tuple[str, ...] = ()
+    objects_added: tuple[UUID, ...] = ()
+    objects_removed: tuple[UUID, ...] = ()
+    objects_changed: tuple[UUID, ...] = ()
+
+
+class DifferencePage(Message):
+    """Labels that differ, by their ids."""
+
+    items: tuple[DifferingLabel, ...]
+    next: str | None = None
+
+
 class VersionManifest(Message):
     """Where a version stands: its name, the key of its snapshot's manifest (contracts.snapshots), what is in it."""
 
@@ -1169,6 +1226,40 @@ class DeleteVersion(Command[Nothing]):
     project_id: UUID
     version_id: UUID
     actor: Actor
+
+
+class CompareVersions(Command[Comparison]):
+    """Find out what differs in the version `after` from the version `before`, or answer what was found: versions do not
+    change. `not_found`, `gone` or `not_ready` if that is so of one of them.
+    """
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    before: UUID
+    after: UUID
+    actor: Actor
+
+
+class GetComparison(Query[Comparison]):
+    """A comparison of versions."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    comparison_id: UUID
+
+
+class ListDifferences(Query[DifferencePage]):
+    """The labels that differ, as many as have been found so far."""
+
+    right = Permission.MANAGE_DATA
+
+    project_id: UUID
+    comparison_id: UUID
+    change: LabelChange | None = None
+    cursor: str | None = None
+    limit: int = Field(default=50, ge=1, le=200)
 
 
 class OpenIssue(Command[Issue]):

@@ -26,6 +26,9 @@ class Base(DeclarativeBase):
         dict[str, Any]: pg.JSONB,
         dict[str, int]: pg.JSONB,
         dict[str, list[str]]: pg.JSONB,
+        dict[str, list[int]]: pg.JSONB,
+        list[int]: pg.ARRAY(sa.Integer),
+        list[str]: pg.ARRAY(sa.Text),
         list[UUID]: pg.ARRAY(pg.UUID(as_uuid=True)),
     }
 
@@ -445,6 +448,56 @@ class VersionObject(Base):
     key: Mapped[str] = mapped_column(primary_key=True)
     size: Mapped[int] = mapped_column(sa.BigInteger)
     sha256: Mapped[str]
+
+
+class Comparison(Base):
+    """What differs between two versions, and how far it is found out: `position` is the part that is at hand and how
+    many of its labels were compared, of `before_id` and of `after_id`. `done` of `total` labels of both.
+
+    `objects`: by class id how many were added, removed and changed.
+    """
+
+    __tablename__ = "comparisons"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    before_id: Mapped[UUID]
+    after_id: Mapped[UUID]
+    state: Mapped[str]
+    position: Mapped[list[int]] = mapped_column(server_default=sa.text("'{0,0,0,0}'"))
+    done: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    total: Mapped[int]
+    added: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    removed: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    changed: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    unchanged: Mapped[int] = mapped_column(server_default=sa.text("0"))
+    objects: Mapped[dict[str, list[int]]]
+    failure: Mapped[str | None]
+    version: Mapped[int]
+    created_by: Mapped[UUID]
+    created_at: Mapped[datetime]
+    ended_at: Mapped[datetime | None]
+
+    __table_args__ = (sa.UniqueConstraint("project_id", "before_id", "after_id", name="comparisons_pair"),)
+
+
+class Difference(Base):
+    """A label that differs between two versions: its `fields` that do, and the ids of objects."""
+
+    __tablename__ = "differences"
+
+    project_id: Mapped[UUID] = mapped_column(primary_key=True)
+    comparison_id: Mapped[UUID] = mapped_column(primary_key=True)
+    label_id: Mapped[UUID] = mapped_column(primary_key=True)
+    dataset: Mapped[str]
+    data_key: Mapped[str] = mapped_column(Key)
+    change: Mapped[str]
+    fields: Mapped[list[str]]
+    objects_added: Mapped[list[UUID]]
+    objects_removed: Mapped[list[UUID]]
+    objects_changed: Mapped[list[UUID]]
+
+    __table_args__ = (sa.Index("differences_change", "project_id", "comparison_id", "change", "label_id"),)
 
 
 class Upload(Base):

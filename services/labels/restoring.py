@@ -9,13 +9,21 @@ from sqlalchemy.orm import Session
 from chassis.chunks import chunks
 from chassis.restoring import Kept
 from contracts.enums import AssetState
-from contracts.events import AssetsCompleted, EventData, ImportRequested, LabelChanged, TaskDue, VersionDue
-from services.labels.handlers import versions
+from contracts.events import (
+    AssetsCompleted,
+    ComparisonDue,
+    EventData,
+    ImportRequested,
+    LabelChanged,
+    TaskDue,
+    VersionDue,
+)
+from services.labels.handlers import comparisons, versions
 from services.labels.handlers.bulk import tasks
 from services.labels.handlers.changes import state
 from services.labels.handlers.data_library import VERIFIED_AT_ONCE, thumbnail_of
 from services.labels.handlers.imports import UNFINISHED
-from services.labels.models import Asset, Import, Label, Task, Version, VersionObject
+from services.labels.models import Asset, Comparison, Import, Label, Task, Version, VersionObject
 
 TOLD_AT_ONCE = 1000
 """Labels in one event."""
@@ -23,7 +31,7 @@ TOLD_AT_ONCE = 1000
 
 def present(session: Session) -> Iterator[EventData]:
     """Every label as it is now, and the work that somebody waits for: verification of uploads, imports,
-    tasks and versions; and versions whose objects are to go."""
+    tasks, versions and comparisons; and versions whose objects are to go."""
     labels = session.scalars(sa.select(Label).order_by(Label.project_id, Label.id).execution_options(yield_per=1000))
     for project_id, rows in groupby(labels, key=lambda label: label.project_id):
         for some in chunks(rows, TOLD_AT_ONCE):
@@ -39,6 +47,9 @@ def present(session: Session) -> Iterator[EventData]:
     due = Version.state.in_(versions.UNFINISHED) | Version.deleted_at.is_not(None)
     for version in session.scalars(sa.select(Version).where(due).order_by(Version.id)):
         yield VersionDue(project_id=version.project_id, version_id=version.id)
+    compared = sa.select(Comparison).where(Comparison.state.in_(comparisons.UNFINISHED))
+    for comparison in session.scalars(compared.order_by(Comparison.id)):
+        yield ComparisonDue(project_id=comparison.project_id, comparison_id=comparison.id)
 
 
 def objects(session: Session) -> Iterator[Kept]:

@@ -15,6 +15,8 @@ from contracts.rpc.labels import (
     ChangeSavedFilter,
     ChangeVersion,
     CommentOnIssue,
+    CompareVersions,
+    Comparison,
     CompleteAssets,
     CountImages,
     CountLabels,
@@ -28,9 +30,11 @@ from contracts.rpc.labels import (
     DatasetPage,
     DeleteSavedFilter,
     DeleteVersion,
+    DifferencePage,
     Editor,
     EndTag,
     GetAssets,
+    GetComparison,
     GetHistory,
     GetImport,
     GetLabel,
@@ -62,6 +66,7 @@ from contracts.rpc.labels import (
     LinkAsset,
     ListAssets,
     ListDatasets,
+    ListDifferences,
     ListIssueComments,
     ListIssues,
     ListLabeledProjects,
@@ -107,6 +112,7 @@ from contracts.rpc.labels import (
 from contracts.snapshots import ImageCounts
 from services.labels.handlers import (
     actions,
+    comparisons,
     data_library,
     editing,
     imports,
@@ -305,6 +311,18 @@ class Labels(Service):
     @rpc
     def delete_version(self, session: Session, request: DeleteVersion) -> Nothing:
         return versions.delete_version(session, request)
+
+    @rpc
+    def compare_versions(self, session: Session, request: CompareVersions) -> Comparison:
+        return comparisons.compare_versions(session, request)
+
+    @rpc
+    def get_comparison(self, session: Session, request: GetComparison) -> Comparison:
+        return comparisons.get_comparison(session, request.project_id, request.comparison_id)
+
+    @rpc
+    def list_differences(self, session: Session, request: ListDifferences) -> DifferencePage:
+        return comparisons.list_differences(session, request)
 
     @rpc
     def open_issue(self, session: Session, request: OpenIssue) -> Issue:

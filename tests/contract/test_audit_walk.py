@@ -169,6 +169,9 @@ def _saved_filters(labeler: Person, there: str) -> None:
 def _version(owner: Person, there: str) -> None:
     version = f"{there}/versions/" + owner.ok("POST", f"{there}/versions", json={"name": "a"})["id"]
     owner.ok("PATCH", version, json={"note": "of the audit"})
+    _await(lambda: owner.ok("GET", version)["state"] == "done")
+    same = version.rpartition("/")[2]
+    owner.ok("POST", f"{there}/comparisons", json={"before": same, "after": same})
     owner.ok("DELETE", version)
 
 

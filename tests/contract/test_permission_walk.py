@@ -174,7 +174,7 @@ def _ground(system: System, owner: Person, public: bool) -> Ground:
         "tag_id": owner.ok("POST", f"/projects/{project_id}/tags", json={"name": "good"})["id"],
         "task_id": _task(owner, project_id),
         "filter_id": _saved_filter(owner, project_id),
-        "version_id": owner.ok("POST", f"/projects/{project_id}/versions", json={"name": "first"})["id"],
+        **_versions(owner, project_id),
         "name": dataset,
         "invitation_id": _invitation(owner, project_id),
         "session_id": str(uuid4()),
@@ -189,6 +189,19 @@ def _task(owner: Person, project_id: str) -> str:
     order = {"selection": {"filter": {"data_key": "none"}}, "action": "submit"}
     task_id: str = owner.ok("POST", f"/projects/{project_id}/labels:bulk", json=order)["id"]
     return task_id
+
+
+def _versions(owner: Person, project_id: str) -> dict[str, str]:
+    """A version, and its comparison with itself."""
+    there = f"/projects/{project_id}"
+    version = owner.ok("POST", f"{there}/versions", json={"name": "first"})["id"]
+
+    def compared() -> str:
+        asked = owner.api.post(f"{there}/comparisons", json={"before": version, "after": version})
+        assert asked.is_success, asked.text
+        return str(asked.json()["id"])
+
+    return {"version_id": version, "comparison_id": eventually(compared)}
 
 
 def _saved_filter(owner: Person, project_id: str) -> str:

@@ -28,6 +28,7 @@ _GOOD_BODIES: dict[str, Any] = {
     "count_labels": {"filter": {"status": ["in_progress"]}},
     "group_labels": {"by": ["status", "tag"]},
     "preview_bulk": {"selection": {"filter": {}}, "action": "submit"},
+    "compare_versions": {"before": _home["version_id"], "after": _home["version_id"]},
     "create_version": {"name": "once", "selection": {"filter": {}}},
     "complete_assets": {"ids": [_home["asset_id"]], "wait": 0},
     "create_export": {"name": "kept"},

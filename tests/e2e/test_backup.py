@@ -79,6 +79,7 @@ def restored(system: System, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         manager, lena = team.manager, team.people["lena"]
         document = json.loads(export(manager, team.id, folder.with_name("before.json")).read_bytes())
         done = next(iter(manager.exports(team.id)))
+        manager.await_version(manager.create_version(team.id, "as the document"))
         system.stop("projector", "export-worker")
         try:
             for number, label in enumerate(team.labels):
@@ -140,6 +141,14 @@ def test_exports_can_be_downloaded_and_those_under_way_come_to_their_end(restore
     assert (ended["state"], ended["labels"], ended["objects"]) == ("done", 5, sum(range(5)))
 
 
+def test_versions_are_exported_as_they_were_frozen(restored: Restored, tmp_path: Path) -> None:
+    api, project_id = restored.manager, restored.team.id
+    (version,) = api.versions(project_id)
+    assert (version["state"], version.get("labels")) == ("done", 5)
+    api.download_export(api.await_export(api.create_export(project_id, version=version)), tmp_path / "version.json")
+    assert json.loads((tmp_path / "version.json").read_bytes())["labels"] == restored.document["labels"]
+
+
 def test_verify_tells_what_does_not_agree(restored: Restored) -> None:
     well = backup(restored.target, "verify", "--read", "100")
     assert well.returncode == 0, well.stdout + well.stderr
@@ -153,6 +162,7 @@ def test_verify_tells_what_does_not_agree(restored: Restored) -> None:
         exports.execute("UPDATE exports SET sha256 = repeat('0', 64) WHERE id = %s", (restored.done["id"],))
     with psycopg.connect(store.environment["LABELYARD_LABELS_DSN"]) as labels:
         labels.execute("UPDATE assets SET object_key = object_key || 'x' WHERE data_key = '0000.png'")
+        labels.execute("UPDATE version_objects SET sha256 = repeat('0', 64) WHERE key LIKE '%manifest.json'")
         labels.execute(
             "INSERT INTO failed_messages (id, queue, type, body, headers, reason, attempts)"
             " VALUES (gen_random_uuid(), 'labels.nobody.v1', 'nothing.v1', '', '{}', 'broken', 8)"
@@ -162,6 +172,7 @@ def test_verify_tells_what_does_not_agree(restored: Restored) -> None:
     wrong = [line for line in ill.stdout.splitlines() if line.startswith(f"project {project_id}")]
     assert len(wrong) == len(restored.seen.segments)
     assert f"export {restored.done['id']}: the SHA-256" in ill.stdout
+    assert "version as the document" in ill.stdout
     assert "is missing" in ill.stdout
     assert "nothing.v1 of labels.nobody.v1, tried 8 times: broken" in ill.stdout
 

@@ -55,6 +55,20 @@ def test_a_version_is_exported_the_same_whatever_becomes_of_its_labels(system: S
         (newest, *_) = api.exports(project_id)
         assert (newest.get("version_id"), newest.get("version_name")) == (version["id"], "v1")
 
+        _labelyard(system, token, "versions", "create", project_id, "v2")
+        told = json.loads(
+            _labelyard(system, token, "versions", "compare", project_id, "v1", "v2", "--labels", "--json")
+        )
+        counts = [told["comparison"][name] for name in ("added", "removed", "changed", "unchanged")]
+        assert counts == [1, 2, 1, 0]
+        assert told["comparison"]["objects"] == {"added": 0, "removed": 5, "changed": 1}
+        assert [(each["label_id"], each["change"]) for each in told["labels"]] == [
+            *((ids[0], "changed"), (ids[1], "removed"), (ids[2], "removed"), (ids[3], "added"))
+        ]
+        assert told["labels"][0]["fields"] == ["tags", "objects"]
+        drawn = _labelyard(system, token, "versions", "compare", project_id, "v1", "v2")
+        assert "cell" in drawn and "Removed" in drawn
+
         _labelyard(system, token, "versions", "delete", project_id, "v1")
         refused = owner.api.post(f"/projects/{project_id}/exports", json={"version_id": version["id"]})
         assert refused.json()["code"] == "gone"

@@ -28,7 +28,7 @@ from contracts.events import SnapshotRequested, VersionDue
 from contracts.rpc import Owners
 from contracts.rpc.labels import Selection, Viewer
 from contracts.snapshots import Manifest
-from services.labels.handlers import copies, versions
+from services.labels.handlers import comparisons, copies, versions
 from services.labels.handlers.bulk import planning
 from services.labels.handlers.selection import selected
 from services.labels.models import Label, Version, VersionObject
@@ -155,6 +155,8 @@ def _clear_away(database: Database, store: ObjectStore, project_id: UUID, versio
             return
         if row.deleted_at is not None:
             session.execute(sa.delete(VersionObject).where(*own))
+    if row.deleted_at is not None:
+        comparisons.forget(database, project_id, version_id)
     for found in chunks(store.find(_prefix(version_id)), AT_ONCE):
         keys = [each.key for each in found]
         with database.session() as session:

@@ -1,9 +1,9 @@
-"""The bulk worker: verifies uploads, runs imports and tasks, freezes versions. Each has a queue of its own, so none
-waits for another."""
+"""The bulk worker: verifies uploads, runs imports and tasks, freezes and compares versions. Each has a queue of its
+own, so none waits for another."""
 
 from chassis.consumer import Subscription
-from contracts.events import AssetsCompleted, ImportRequested, TaskDue, VersionDue
-from services.labels.handlers import freezing, imports, versions
+from contracts.events import AssetsCompleted, ComparisonDue, ImportRequested, TaskDue, VersionDue
+from services.labels.handlers import comparing, comparisons, freezing, imports, versions
 from services.labels.handlers.bulk import tasks
 from services.labels.handlers.bulk.work import run_task
 from services.labels.handlers.importing.work import run_import
@@ -33,5 +33,12 @@ SUBSCRIPTIONS = (
         own_transactions=True,
         given_up={VersionDue: versions.give_up},
         threads=2,  # a small one does not wait for a large one
+    ),
+    Subscription(
+        "labels.comparisons.v1",
+        {ComparisonDue: comparing.compare},
+        prefetch=1,
+        own_transactions=True,
+        given_up={ComparisonDue: comparisons.give_up},
     ),
 )

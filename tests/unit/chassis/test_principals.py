@@ -162,6 +162,7 @@ def test_which_events_are_orders() -> None:
         "labels.import.requested.v1",
         "labels.task.due.v1",
         "labels.version.due.v1",
+        "labels.comparison.due.v1",
         "exports.snapshot.requested.v1",
         "labels.snapshot.completed.v1",
         "labels.snapshot.failed.v1",
