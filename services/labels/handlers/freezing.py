@@ -20,7 +20,7 @@ from chassis.chunks import chunks
 from chassis.database import Database
 from chassis.ids import new_id
 from chassis.logs import get_logger
-from chassis.objects import ObjectStore
+from chassis.objects import NO_ROOM, Full, ObjectStore
 from chassis.rpc.client import RpcClient
 from contracts.enums import JobState
 from contracts.errors import Problem
@@ -62,11 +62,17 @@ def run(database: Database, event: VersionDue, store: ObjectStore, owners: Owner
         except Problem as problem:
             if problem.status >= 500:
                 raise  # somebody is away; the delivery is tried again
-            with database.session() as session:
-                row = session.get_one(Version, key, with_for_update=True)
-                if row.state in versions.UNFINISHED:
-                    versions.end(session, row, JobState.FAILED, problem.detail or problem.title)
+            _fail(database, key, problem.detail or problem.title)
+        except Full:
+            _fail(database, key, NO_ROOM)
     _clear_away(database, store, *key)
+
+
+def _fail(database: Database, key: tuple[UUID, UUID], why: str) -> None:
+    with database.session() as session:
+        row = session.get_one(Version, key, with_for_update=True)
+        if row.state in versions.UNFINISHED:
+            versions.end(session, row, JobState.FAILED, why)
 
 
 @dataclass

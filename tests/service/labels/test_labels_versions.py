@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from chassis import restoring
 from chassis.failed import NOT_TRIED
 from chassis.ids import new_id
+from chassis.objects import NO_ROOM, Full
 from contracts.enums import BulkAction, JobState
 from contracts.errors import Problem
 from contracts.events import ProjectDeleted, TaskChanged, VersionDue
@@ -299,6 +300,18 @@ def test_what_cannot_be_frozen_has_failed_and_says_why(desk: Desk) -> None:
     del desk.owners.projects[desk.project_id]
     failed = freeze(desk, version)
     assert (failed.state, failed.labels, bool(failed.failure)) == (JobState.FAILED, None, True)
+
+
+def test_where_the_store_is_full_it_has_failed_and_leaves_nothing(desk: Desk) -> None:
+    desk.labels(7)
+    version = create(desk)
+
+    def fill(key: str) -> None:
+        if key.endswith("part-000001.json"):
+            raise Full(key)
+
+    failed = freeze(desk, version, Watched(desk.store, fill))
+    assert (failed.state, failed.failure, keys(desk, version)) == (JobState.FAILED, NO_ROOM, set())
 
 
 def test_one_that_is_given_up_has_failed_and_leaves_nothing(desk: Desk) -> None:
