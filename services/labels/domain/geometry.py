@@ -80,6 +80,8 @@ def _fit_box(coord: BoxCoord, frame: _Frame) -> BoxCoord:
     _extent(coord.width, coord.height)
     x, width = _span(coord.x, coord.width, frame.x)
     y, height = _span(coord.y, coord.height, frame.y)
+    if (x, y, width, height) == (coord.x, coord.y, coord.width, coord.height):
+        return coord
     _extent(width, height)
     return BoxCoord(x=x, y=y, width=width, height=height)
 

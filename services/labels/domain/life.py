@@ -95,6 +95,9 @@ LIFE: Final[tuple[Transition, ...]] = (
 )
 """The life table (vocabulary: a label's life), line by line."""
 
+_LINES: Final = {(line.action, segment): line for line in LIFE for segment in line.sources}
+"""The line of an action from a status and review: there is one at most."""
+
 _REVIEWING: Final = frozenset({LabelAction.APPROVE, LabelAction.REJECT})
 _ASSIGNING: Final = frozenset({LabelAction.ASSIGN_LABELER, LabelAction.ASSIGN_REVIEWER})
 
@@ -157,11 +160,11 @@ def allowed_actions(label: Standing, actor: Actor) -> list[LabelAction]:
 
 def is_possible(action: LabelAction, status: Status, review: Review) -> bool:
     """Whether there is anybody who may do `action` to a label of that status and review."""
-    return any(line.action is action and (status, review) in line.sources for line in LIFE)
+    return (action, (status, review)) in _LINES
 
 
 def _transition(label: Standing, action: LabelAction) -> Transition | None:
-    return next((line for line in LIFE if line.action is action and label.segment in line.sources), None)
+    return _LINES.get((action, label.segment))
 
 
 def _may(label: Standing, transition: Transition, actor: Actor) -> bool:

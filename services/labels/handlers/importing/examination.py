@@ -109,7 +109,8 @@ def examine(
             report.fault(label.file, fault.code, f"{found.name} {fault}", line=found.line, name=name)
     if label.objects and not objects:
         return None
-    if twice := next((each for each, times in Counter(each.id for each in objects).items() if times > 1), None):
+    if len({each.id for each in objects}) < len(objects):
+        twice = next(each for each, times in Counter(each.id for each in objects).items() if times > 1)
         report.fault(label.file, "validation_failed", f"two objects of {label.data_key!r} have the id {twice}")
         return None
     return Ready(label.file, asset, tuple(objects), counts, _answers(label, known.specification, report))
