@@ -71,7 +71,7 @@ def _measure(system: System, owner: Labelyard, folder: Path, options: argparse.N
         _say("asking")
         answers = _ask(made, connection, options.rounds)
         if options.plans:
-            write(made, connection, options.plans)
+            write(made, options.labels * options.times, connection, options.plans)
         sizes = _table_sizes(connection)
     return {
         "labels": options.labels * options.times,

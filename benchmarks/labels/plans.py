@@ -11,16 +11,16 @@ from chassis.database import Database
 
 _HEAD = """# How lists of labels are answered
 
-Made by `python -m benchmarks.labels --labels {count} --plans docs/developers/label-plans.md`: each question of the
-benchmark (`benchmarks/labels/questions.py`) about a project of {count:,} labels, and PostgreSQL's plan of the statement
-that the handler sends. Why there are these indexes, and no others: [decision](../decisions/indexes-of-labels.md).
+Made by `python -m benchmarks.labels --plans docs/developers/label-plans.md`: each question of the benchmark
+(`benchmarks/labels/questions.py`) about a project of {count:,} labels, and PostgreSQL's plan of the statement that the
+handler sends. Why there are these indexes, and no others: [decision](../decisions/indexes-of-labels.md).
 """
 
 
-def write(made: Made, connection: psycopg.Connection, file: Path) -> None:
-    """Write the page; ids in it stand for whatever was made in this run."""
+def write(made: Made, count: int, connection: psycopg.Connection, file: Path) -> None:
+    """Write the page, of a project that has `count` labels by now."""
     recorder = Recorder(Database.of("labels"))
-    lines = [_HEAD.format(count=made.count)]
+    lines = [_HEAD.format(count=count)]
     for question in questions(made):
         sql, parameters = recorder.statement(made, question, cursor_of(made, question))
         plan = connection.execute(f"EXPLAIN (ANALYZE, COSTS OFF, SUMMARY OFF, TIMING OFF) {sql}".encode(), parameters)

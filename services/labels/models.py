@@ -151,6 +151,7 @@ class Label(Base):
         sa.Index("labels_by_objects", "project_id", "object_count", "id"),
         sa.Index("labels_by_open_issues", "project_id", "open_issues", "id"),
         sa.Index("labels_dataset", "project_id", "dataset", "id"),
+        sa.Index("labels_review", "project_id", "review", "id"),
         sa.Index("labels_reviewer", "project_id", "reviewer", "id", postgresql_where=sa.text("reviewer IS NOT NULL")),
         # ids of tags, classes, categories and options are of one project each
         sa.Index("labels_found", "tags", "class_ids", "answers", postgresql_using="gin"),
