@@ -31,6 +31,7 @@ from tests.unit.labels.comparing import Expected, expected
 def small_parts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(snapshot, "IMAGES", 3)
     monkeypatch.setattr(comparing, "TELL_SECONDS", 0)
+    monkeypatch.setattr(comparing, "SLICE_SECONDS", 600)  # on a slow machine, too, one delivery does it
 
 
 class Counted:
