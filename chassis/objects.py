@@ -6,7 +6,7 @@ lines reach. A region is always given, or signing would make a network call (fie
 
 import io
 from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -397,6 +397,7 @@ class _Composition:
         self._upload: str | None = begun[0] if begun else None
         self._stored = begun[1] if begun else {}
         self._parts: list[Future[Stored]] = []
+        self._on_their_way: set[Future[Stored]] = set()
         self._threads = ThreadPoolExecutor(COPIES)
         self._held: list[bytes | Range] | None = None
 
@@ -477,9 +478,12 @@ class _Composition:
             there.set_result(self._stored[number])
             self._parts.append(there)
             return
-        if len(self._parts) >= COPIES:  # no more in memory than that
-            self._parts[-COPIES].result()
+        if len(self._on_their_way) > COPIES:  # one waits, so that no thread does; no more are in memory
+            done, self._on_their_way = wait(self._on_their_way, return_when=FIRST_COMPLETED)
+            for each in done:
+                each.result()
         self._parts.append(self._threads.submit(self._store_part, number, part))
+        self._on_their_way.add(self._parts[-1])
 
     def _store_part(self, number: int, part: list[bytes | Range]) -> Stored:
         assert self._upload is not None
