@@ -21,6 +21,7 @@ import sqlalchemy as sa
 from chassis import outbox
 from chassis.database import Database
 from chassis.ids import new_id
+from chassis.settings import settings
 from contracts.enums import SEGMENTS, Review, Status
 from contracts.events import LabelChanged, LabelState
 from services.labels.models import Label, LabelBody
@@ -47,8 +48,7 @@ def load(
         with database.session() as session:
             session.execute(sa.insert(Label), rows)
             outbox.add(session, LabelChanged(project_id=project_id, labels=tuple(_states(rows)), cause="import"))
-    with database.session() as session:
-        session.execute(sa.text("ANALYZE labels"))  # as autovacuum would in its own time
+    _analyze()
     return ids
 
 
@@ -104,7 +104,12 @@ def copy(project_id: UUID, class_ids: Sequence[str], count: int) -> None:
             bodies.append({"project_id": project_id, "label_id": row["id"], "body": body})
         _copy_rows(Label.__tablename__, rows)
         _copy_rows(LabelBody.__tablename__, bodies)
-    with Database.of("labels").session() as session:
+    _analyze()
+
+
+def _analyze() -> None:
+    """As autovacuum would in its own time; only who owns the tables can."""
+    with Database(settings().migration_dsn("labels")).session() as session:
         session.execute(sa.text("ANALYZE labels, label_bodies"))
 
 
