@@ -24,7 +24,14 @@ from chassis.settings import SERVICES, settings
 from chassis.topology import subscriptions_of_service
 from client.transport import ApiError
 from contracts.enums import ExportStep
-from contracts.events import EventData, PartReady, ProjectPurgeRequested, SnapshotCanceled, SnapshotFailed
+from contracts.events import (
+    EventData,
+    PartReady,
+    ProjectPurgeRequested,
+    SnapshotCanceled,
+    SnapshotFailed,
+    SnapshotProgressed,
+)
 from deploy.local.processes import PROCESSES
 from deploy.local.system import System
 from tests.e2e.support import Team, body, eventually, make_team
@@ -188,6 +195,9 @@ def _day(team: Team, recorder: Recorder, tmp_path: Path) -> dict[str, Any]:
     tag = manager.create_tag(team.id, "seen")
     task = manager.bulk(team.id, {"filter": {}}, "add_tags", tags=[tag["id"]])
     eventually(lambda: _hold(manager.task(team.id, task["id"])["state"] == "done", "the task does not end"))
+    versions = [manager.await_version(manager.create_version(team.id, name)) for name in ("one", "two", "deleted")]
+    comparison = manager.await_comparison(manager.compare_versions(versions[0], versions[1]))
+    manager.delete_version(versions[2])
     kept = manager.await_export(manager.create_export(team.id, name="kept"))
     gone = manager.await_export(manager.create_export(team.id, name="gone"))
     manager.delete(f"/projects/{team.id}/exports/{gone['id']}")
@@ -207,7 +217,7 @@ def _day(team: Team, recorder: Recorder, tmp_path: Path) -> dict[str, Any]:
     ]
     labeler.api.act(team.id, rest[0], "submit")  # so that what was told before is old
     found = {"import": done["id"], "export": kept, "others": others, "folder": tmp_path, "dataset": dataset}
-    return {**found, "checks": checks, "task": task["id"]}
+    return {**found, "checks": checks, "task": task["id"], "comparison": comparison}
 
 
 def _state(team: Team, day: dict[str, Any]) -> dict[str, Any]:
@@ -237,6 +247,8 @@ def _state(team: Team, day: dict[str, Any]) -> dict[str, Any]:
         "import": api.import_(team.id, day["import"]),
         "task": api.task(team.id, day["task"]),
         "tags": list(api.tags(team.id)),
+        "versions": list(api.versions(team.id)),
+        "comparison": api.await_comparison(day["comparison"]),
         "checks": [api.counter_check(each) for each in day["checks"]],
         "assets": list(api.assets(day["dataset"])),
         "seen by the labeler": [each["id"] for each in team.people["lena"].api.labels(team.id)],
@@ -253,10 +265,11 @@ def _code(api: Any, path: str) -> str:
 
 
 def _too_late(system: System, completed: dict[str, Any]) -> list[dict[str, Any]]:
-    """What is heard of an export that has long been written: another attempt at its snapshot came to nothing, nobody
-    wants the snapshot any more, and a worker is to write a part of it."""
+    """What is heard of an export that has long been written: how far its snapshot was, if that took long; another
+    attempt at it came to nothing, nobody wants it any more, and a worker is to write a part of it."""
     project_id, export_id = completed["data"]["project_id"], completed["data"]["snapshot_id"]
     late = [
+        SnapshotProgressed(project_id=project_id, snapshot_id=export_id, labels=1, total=6),
         SnapshotFailed(project_id=project_id, snapshot_id=export_id, code="gone", detail="late"),
         SnapshotCanceled(project_id=project_id, snapshot_id=export_id),
         PartReady(project_id=project_id, export_id=export_id, step=ExportStep.SNAPSHOT, part=0),

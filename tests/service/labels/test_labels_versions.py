@@ -363,10 +363,7 @@ def test_a_deleted_one_takes_no_room(desk: Desk) -> None:
 
 def test_lists_are_paged_newest_first_and_hold_no_ids(desk: Desk) -> None:
     made = [create(desk, f"v{number}", ids=desk.labels(1)) for number in range(5)]
-    create(desk, "deleted")
-    with desk.database.session() as session:
-        gone = session.scalars(sa.select(VersionRow).where(VersionRow.name == "deleted")).all()[-1]
-        versions.delete_version(session, DeleteVersion(project_id=desk.project_id, version_id=gone.id, actor=MANAGER))
+    delete(desk, create(desk, "deleted"))
     found, cursor = [], None
     while True:
         with desk.database.session() as session:
