@@ -52,8 +52,7 @@ def unpacked(tmp_path):
         pixels = image()
         files, report = exported(name, labels, options or Options(images=True), images=_Everything(pixels))
         (tmp_path / "export.zip").write_bytes(zipped(files).getvalue())
-        if shutil.which("unzip"):
-            subprocess.run(["unzip", "-qt", tmp_path / "export.zip"], check=True)
+        subprocess.run(["unzip", "-qt", tmp_path / "export.zip"], check=True)
         shutil.unpack_archive(tmp_path / "export.zip", tmp_path / "export")
         return tmp_path / "export", report
 

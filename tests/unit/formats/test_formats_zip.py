@@ -1,7 +1,6 @@
 """Zips made of segments, read by readers that others wrote."""
 
 import io
-import shutil
 import subprocess
 import zipfile
 from collections.abc import Iterable
@@ -33,11 +32,10 @@ def segment(files: dict[str, bytes]) -> Segment:
 
 
 def unzip(path: Path, *names: str) -> None:
-    """Info-ZIP's and 7-Zip's own judgement, where they are installed."""
-    for command in (["unzip", "-tqq"], ["7z", "t"], ["7za", "t"]):
-        if shutil.which(command[0]):
-            done = subprocess.run([*command, path, *names], capture_output=True, text=True, check=False)
-            assert done.returncode == 0, done.stdout + done.stderr
+    """Info-ZIP's and 7-Zip's own judgement."""
+    for command in (["unzip", "-tqq"], ["7z", "t"]):
+        done = subprocess.run([*command, path, *names], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
 
 
 FILES = {
