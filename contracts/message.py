@@ -34,10 +34,13 @@ def without_secrets(message: BaseModel) -> dict[str, Any]:
 
 def _leave_out(value: object, plain: Any) -> None:
     if isinstance(value, BaseModel):
-        for name in secrets_of(type(value)):
-            plain.pop(name, None)
-        for name in plain:
-            _leave_out(getattr(value, name), plain[name])
+        secrets = secrets_of(type(value))
+        for name, field in type(value).model_fields.items():
+            key = name if name in plain else field.alias  # `and` is no name that Python takes
+            if name in secrets:
+                plain.pop(key, None)
+            elif key in plain:
+                _leave_out(getattr(value, name), plain[key])
     elif isinstance(value, tuple | list):
         for each, plain_one in zip(value, plain, strict=True):
             _leave_out(each, plain_one)
