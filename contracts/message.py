@@ -34,10 +34,10 @@ def without_secrets(message: BaseModel) -> dict[str, Any]:
 
 def _leave_out(value: object, plain: Any) -> None:
     if isinstance(value, BaseModel):
-        secrets = secrets_of(type(value))
+        hidden = secrets_of(type(value))
         for name, field in type(value).model_fields.items():
             key = name if name in plain else field.alias  # `and` is no name that Python takes
-            if name in secrets:
+            if name in hidden:
                 plain.pop(key, None)
             elif key in plain:
                 _leave_out(getattr(value, name), plain[key])
