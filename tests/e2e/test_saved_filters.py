@@ -46,7 +46,8 @@ def test_a_link_may_be_a_saved_filter(system: System) -> None:
         assert (answer["items"][0] if way == "group" else answer)["labels"] == 2
 
     there = f"{project}/filters/{saved['id']}"
-    change = {"filter": {"where": {"field": "id", "op": "in", "value": labels[:1]}}}
+    nested = [{"field": "id", "op": "in", "value": labels[:1]}, {"not": {"field": "round", "op": "ge", "value": 9}}]
+    change = {"filter": {"where": {"and": nested}}}
     for headers, status in (({}, 428), ({"If-Match": '"7"'}, 412), ({"If-Match": '"1"'}, 200)):
         assert owner.api.patch(there, json=change, headers=headers).status_code == status
     assert _ids(owner, project, saved=saved["id"]) == labels[:1]
